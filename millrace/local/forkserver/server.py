@@ -1,0 +1,254 @@
+"""Forks children that have the image's libraries already loaded; run by `client.ForkServer`, never imported.
+
+    python -I server.py CONTROL_FD PRELOAD,MODULES [exec]
+
+Runs in the image's environment, so it may use the standard library only. It is single-threaded: forking a
+threaded process is unsafe, and a child's parent-death signal is tied to the thread that made it. A request
+on CONTROL_FD is a 4-byte length carrying four file descriptors (reply, stdin, stdout, stderr), then JSON.
+When the control socket closes, the embedded AWS is gone: every child's process group is killed.
+With `exec`, each Python child is a new interpreter (what a cold container start costs).
+"""
+
+import atexit
+import contextlib
+import ctypes
+import errno
+import fcntl
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+
+PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
+PYTHONS = ("python", "python3")
+FIRST_UNUSED_FD = 3
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def serve(control: socket.socket, exec_only: bool) -> None:
+    replies: dict[int, socket.socket] = {}
+    wake_reader, wake_writer = os.pipe()
+    os.set_blocking(wake_writer, False)
+    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    try:
+        while True:
+            ready, _, _ = select.select([control, wake_reader], [], [])
+            if wake_reader in ready:
+                os.read(wake_reader, 4096)
+                reap(replies)
+            if control in ready:
+                request = receive(control)
+                if request is None:
+                    return
+                start(request, replies, exec_only)
+    finally:
+        for pid in replies:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def receive(control: socket.socket) -> tuple[dict, list[int]] | None:
+    header, fds, _, _ = socket.recv_fds(control, 4, 4)
+    if len(header) < 4 or len(fds) < 4:
+        return None
+    left = struct.unpack("!I", header)[0]
+    parts = []
+    while left:
+        part = control.recv(min(left, 65536))
+        if not part:
+            return None
+        parts.append(part)
+        left -= len(part)
+    return json.loads(b"".join(parts)), list(fds)
+
+
+def start(request: tuple[dict, list[int]], replies: dict[int, socket.socket], exec_only: bool) -> None:
+    order, (reply_fd, *standard) = request
+    server = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        become(order, standard, server, exec_only)
+    for fd in standard:
+        os.close(fd)
+    reply = socket.socket(fileno=reply_fd)
+    with contextlib.suppress(OSError):
+        reply.sendall(struct.pack("!i", pid))
+    replies[pid] = reply
+
+
+def reap(replies: dict[int, socket.socket]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        reply = replies.pop(pid, None)
+        if reply is None:
+            continue
+        # What the child left behind in its group goes with it, as a container's processes do.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            reply.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+        reply.close()
+
+
+def become(order: dict, standard: list[int], server: int, exec_only: bool) -> None:
+    """Turn the forked child into what was ordered; never returns."""
+    code = 1
+    try:
+        os.setsid()
+        if hasattr(LIBC, "prctl"):
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != server:
+                os._exit(1)
+        signal.set_wakeup_fd(-1)
+        for changed in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(changed, signal.default_int_handler if changed == signal.SIGINT else signal.SIG_DFL)
+        for target, fd in enumerate(standard):
+            os.dup2(fd, target)
+        os.closerange(FIRST_UNUSED_FD, 65536)
+        os.chdir(order["cwd"])
+        os.environ.clear()
+        os.environ.update(order["env"])
+        if not order["network"]:
+            cut_network()
+        argv = order["argv"]
+        if runs_in_fork(argv) and not exec_only:
+            code = run_python(argv[1:])
+        else:
+            program = sys.executable if os.path.basename(argv[0]) in PYTHONS else argv[0]
+            os.execvpe(program, argv, order["env"])
+    except BaseException:
+        with contextlib.suppress(Exception):
+            os.write(2, traceback.format_exc().encode(errors="replace"))
+    os._exit(code)
+
+
+def runs_in_fork(argv: list[str]) -> bool:
+    if os.path.basename(argv[0]) not in PYTHONS or len(argv) < 2:
+        return False
+    return not argv[1].startswith("-") or (argv[1] == "-m" and len(argv) > 2)
+
+
+def run_python(arguments: list[str]) -> int:
+    """Run `script.py ...`, `archive.zip ...` or `-m module ...` as the interpreter would; the exit code."""
+    gc.unfreeze()
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.path[:0] = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    try:
+        if arguments[0] == "-m":
+            sys.argv = ["-m", *arguments[2:]]
+            sys.path.insert(0, os.getcwd())
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = list(arguments)
+            if os.path.splitext(arguments[0])[1] == ".py":
+                sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
+            runpy.run_path(arguments[0], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = exit_code(end)
+    except BaseException as error:
+        print_as_python(error)
+        code = 1
+    finish()
+    return code
+
+
+def exit_code(end: SystemExit) -> int:
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def print_as_python(error: BaseException) -> None:
+    """Print the traceback without the frames of this file and of runpy, as a plain interpreter would."""
+    trace = error.__traceback__
+    ours = (__file__, runpy.__file__, "<frozen runpy>")
+    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace)
+
+
+def finish() -> None:
+    with contextlib.suppress(Exception):
+        threading._shutdown()
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def cut_network() -> None:
+    """No network but loopback: a namespace of its own where the system allows it, an audit hook everywhere."""
+    uid, gid = os.getuid(), os.getgid()
+    if hasattr(LIBC, "unshare") and LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+        with contextlib.suppress(OSError):
+            raise_loopback()
+    sys.addaudithook(refuse_connections)
+
+
+def raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        name = struct.pack("16sh", b"lo", 0).ljust(40, b"\0")
+        flags = struct.unpack("16sh", fcntl.ioctl(probe, SIOCGIFFLAGS, name)[:18])[1]
+        fcntl.ioctl(probe, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP).ljust(40, b"\0"))
+
+
+def refuse_connections(event: str, arguments: tuple) -> None:
+    if event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
+        return
+    address = arguments[1] if event != "socket.getaddrinfo" else arguments
+    if isinstance(address, tuple) and str(address[0]) not in own_addresses():
+        raise OSError(errno.ENETUNREACH, f"network isolation is on for this job: {address[0]} is out of reach")
+
+
+def own_addresses() -> set[str]:
+    """Where an isolated child may connect: its own loopback, but never a port of the machine outside."""
+    isolated = os.path.exists("/proc/self/ns/net") and os.readlink("/proc/self/ns/net") != HOST_NETWORK
+    return {"127.0.0.1", "localhost", "::1", "None"} if isolated else set()
+
+
+HOST_NETWORK = os.readlink("/proc/self/ns/net") if os.path.exists("/proc/self/ns/net") else ""
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    exec_only = sys.argv[3:] == ["exec"]
+    if not exec_only:
+        for module in filter(None, sys.argv[2].split(",")):
+            importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    serve(control, exec_only)
+
+
+if __name__ == "__main__":
+    main()

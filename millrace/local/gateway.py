@@ -1,0 +1,202 @@
+"""The one door of the embedded AWS: every HTTP request is identified here and goes to our service or to moto.
+
+Who calls (account, region, principal) comes from the access key; what is asked (service, operation,
+parameters) from the signature's scope and botocore's models. This is the place where a request is decided.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from moto.core.request import Request
+
+from millrace.local import patches, wire
+from millrace.local.clients import account_of_root_key
+from millrace.local.service import Caller, Handler, Service, ServiceError
+from millrace.local.world import World
+
+log = logging.getLogger("millrace.gateway")
+
+INTERNAL = "/_millrace/"
+CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+SIGV2 = re.compile(r"^AWS ([^:]+):")
+READS = ("Get", "List", "Describe", "Head", "Receive", "Batch", "Search", "Lookup", "Query", "Scan")
+DEFAULT_REGION = "us-east-1"
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Environ = dict[str, Any]
+InternalRoute = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class Gateway:
+    """A WSGI application in front of our services and of moto's."""
+
+    def __init__(
+        self, world: World, services: Iterable[Service], internal: Mapping[str, InternalRoute]
+    ) -> None:
+        self._world = world
+        self._moto = patches.moto_application()
+        self._internal = internal
+        self._handlers: dict[tuple[str, str], Handler] = {}
+        self._complete: set[str] = set()
+        self._partial: set[str] = set()
+        for service in services:
+            (self._complete if service.complete else self._partial).add(service.name)
+            self._handlers.update({(service.name, name): each for name, each in service.operations.items()})
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        if path.startswith(INTERNAL):
+            return self._answer_internal(path.removeprefix(INTERNAL), environ, start_response)
+        access_key, region, signing_name = credential_scope(environ)
+        if access_key and not patches.account_of(access_key):
+            return _send(_unknown_key(access_key, signing_name), start_response)
+        service = wire.service_of(signing_name or "", path)
+        if service in self._complete or service in self._partial or self._world.watches(service):
+            return self._serve(service, access_key or "", region, environ, start_response)
+        return self._moto(environ, start_response)
+
+    def _serve(
+        self, service: str, access_key: str, region: str, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        body = _buffer(environ)
+        request = Request(environ)
+        found = wire.identify(service, request)
+        handler = self._handlers.get((service, found[0])) if found else None
+        if handler is None and service not in self._complete:
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._moto_watched(service, found, access_key, region, environ, body, start_response)
+        if found is None:
+            return _send(_unknown_operation(service, environ), start_response)
+        operation = wire.parse(service, request)
+        assert operation is not None
+        caller = self._caller(access_key, region)
+        with warnings.catch_warnings():
+            # Common AWS error codes are not in the service models; moto warns of each.
+            warnings.simplefilter("ignore")
+            answer = self._handle(operation, handler, caller)
+        return _send(answer, start_response)
+
+    def _handle(self, operation: wire.Operation, handler: Handler | None, caller: Caller) -> wire.Answer:
+        try:
+            if handler is None:
+                raise ServiceError(
+                    "UnknownOperationException",
+                    f"The embedded AWS does not have {operation.service}:{operation.name} yet. "
+                    "docs/fidelity.md lists what it has.",
+                )
+            wire.validate(operation)
+            return wire.answer(operation, handler(caller, operation.params))
+        except ServiceError as error:
+            return wire.refusal(operation, error)
+        except Exception as error:
+            log.exception("%s:%s failed", operation.service, operation.name)
+            broken = ServiceError("InternalFailure", f"{type(error).__name__}: {error}", status=500)
+            return wire.refusal(operation, broken)
+
+    def _moto_watched(
+        self,
+        service: str,
+        found: tuple[str, Any] | None,
+        access_key: str,
+        region: str,
+        environ: Environ,
+        body: bytes,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Let moto serve the request, then tell those who watch the service when it changed something."""
+        status = ["500"]
+
+        def remember(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            status[0] = line
+            return start_response(line, headers, *rest)
+
+        copy = dict(environ)
+        result = list(self._moto(environ, remember))
+        if found and status[0].startswith("2") and not found[0].startswith(READS) and self._world.watches(service):
+            copy["wsgi.input"] = io.BytesIO(body)
+            operation = wire.parse(service, Request(copy))
+            if operation:
+                self._world.changed(service, self._caller(access_key, region), operation.name, operation.params)
+        return result
+
+    def _caller(self, access_key: str, region: str) -> Caller:
+        account = patches.account_of(access_key) or ""
+        return Caller(account, region, access_key, patches.principal_arn(access_key, account))
+
+    def _answer_internal(self, name: str, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        route = self._internal.get(name)
+        if route is None:
+            known = ", ".join(sorted(self._internal))
+            return _send(_json(404, {"error": f"no route {name}; there are: {known}"}), start_response)
+        try:
+            params = json.loads(_buffer(environ) or b"{}")
+            return _send(_json(200, route(environ["REQUEST_METHOD"], params)), start_response)
+        except (ValueError, KeyError, TypeError) as error:
+            return _send(_json(400, {"error": str(error)}), start_response)
+
+
+def credential_scope(environ: Environ) -> tuple[str | None, str, str | None]:
+    """Access key, region and signing name of a request, from its header or presigned query."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    found = CREDENTIAL.search(authorization)
+    if not found and "X-Amz-Credential" in environ.get("QUERY_STRING", ""):
+        query = parse_qs(environ["QUERY_STRING"])
+        found = CREDENTIAL.search("Credential=" + unquote(query["X-Amz-Credential"][0]))
+    if found:
+        return found[1], found[3], found[4].lower()
+    if old := SIGV2.match(authorization):
+        return old[1], DEFAULT_REGION, "s3"
+    if "AWSAccessKeyId=" in environ.get("QUERY_STRING", ""):
+        return parse_qs(environ["QUERY_STRING"])["AWSAccessKeyId"][0], DEFAULT_REGION, "s3"
+    return None, DEFAULT_REGION, None
+
+
+def _buffer(environ: Environ) -> bytes:
+    """Read the whole body and leave a fresh reader of it in the environment."""
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        body = environ["wsgi.input"].read()
+        environ["CONTENT_LENGTH"] = str(len(body))
+    else:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _unknown_key(access_key: str, signing_name: str | None) -> wire.Answer:
+    hint = "Use the keys that `millrace env` prints"
+    root = account_of_root_key(access_key)
+    message = f"The security token included in the request is invalid ({access_key} is unknown). {hint}."
+    if signing_name == "s3" and not root:
+        body = f"<Error><Code>InvalidAccessKeyId</Code><Message>{message}</Message></Error>"
+        return wire.Answer(403, {"Content-Type": "application/xml"}, body.encode())
+    if signing_name in ("sts", "iam", "sns", "cloudformation"):
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code>"
+            f"<Message>{message}</Message></Error></ErrorResponse>"
+        )
+        return wire.Answer(403, {"Content-Type": "text/xml"}, body.encode())
+    return _json(403, {"__type": "UnrecognizedClientException", "message": message})
+
+
+def _unknown_operation(service: str, environ: Environ) -> wire.Answer:
+    target = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO')}"
+    message = f"{service} has no operation for {target}"
+    return _json(400, {"__type": "UnknownOperationException", "message": message})
+
+
+def _json(status: int, value: dict[str, Any]) -> wire.Answer:
+    return wire.Answer(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _send(answer: wire.Answer, start_response: StartResponse) -> list[bytes]:
+    headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+    start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", list(headers.items()))
+    return [answer.body]

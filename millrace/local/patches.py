@@ -1,0 +1,280 @@
+"""Everything that touches moto's inside: what is changed, each with its reason, and what is read.
+
+No other module imports moto's backends. `apply` asserts that every symbol it changes exists, so that a new
+moto version fails at start-up and not somewhere in a run.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from millrace.local.clients import account_of_root_key
+from millrace.local.objects import ObjectFile, ObjectFiles
+
+MOTO_VERSION = "5.2.5"
+ROLE_ARN = re.compile(r"^arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)$")
+
+
+class S3Events(Protocol):
+    """Who is told of a change in a bucket that sends its events to EventBridge."""
+
+    def s3_event(
+        self,
+        *,
+        account: str,
+        region: str,
+        bucket: str,
+        key: str,
+        size: int | None,
+        etag: str | None,
+        version_id: str | None,
+        detail_type: str,
+        reason: str,
+        deletion_type: str | None,
+    ) -> None: ...
+
+
+def apply(files: ObjectFiles, events: S3Events) -> None:
+    """Change moto for this process; call once, before the first request."""
+    import moto
+
+    if moto.__version__ != MOTO_VERSION:
+        raise RuntimeError(f"moto {moto.__version__} is installed, the patches are for {MOTO_VERSION}: run `make setup`")
+    _keep_no_instances()
+    _accounts_from_keys()
+    _assume_only_roles_that_exist()
+    _bodies_in_files(files)
+    _bucket_policies_neutral()
+    _s3_events_to(events)
+    _no_delivery_by_moto()
+    _no_mapping_by_moto()
+
+
+def _change(owner: Any, name: str, value: Any) -> Any:
+    """Replace an attribute that must exist; returns the old one."""
+    if not hasattr(owner, name):
+        raise RuntimeError(f"moto {MOTO_VERSION} has no {owner.__name__}.{name}: patches.py is out of date")
+    old = owner.__dict__.get(name, getattr(owner, name))
+    setattr(owner, name, value)
+    return old
+
+
+def _keep_no_instances() -> None:
+    """moto keeps every model object in a list for its dashboard, for ever: a leak of every object body."""
+    from moto.core.common_models import BaseModel
+
+    _change(BaseModel, "__new__", lambda cls, *_args, **_kwargs: object.__new__(cls))
+
+
+def _accounts_from_keys() -> None:
+    """moto takes unknown keys for its default account; ours carry their account, the rest are refused."""
+    from moto.iam import models as iam
+
+    known = iam.get_account_id_from
+    _change(iam, "get_account_id_from", lambda key: account_of_root_key(key) or known(key))
+
+
+def account_of(access_key: str) -> str | None:
+    """The account of a root key or of a key that IAM or STS issued; None for a key nobody issued."""
+    root = account_of_root_key(access_key)
+    if root:
+        return root
+    from moto.iam.models import iam_backends
+
+    for account, partitions in list(iam_backends.items()):
+        if access_key in partitions["aws"].access_keys:
+            return str(account)
+    return None
+
+
+def principal_arn(access_key: str, account: str) -> str:
+    """The ARN that GetCallerIdentity answers for the key."""
+    if account_of_root_key(access_key):
+        return f"arn:aws:iam::{account}:root"
+    from moto.sts.models import sts_backends
+
+    return str(sts_backends[account]["aws"].get_caller_identity(access_key, "us-east-1")[1])
+
+
+def _assume_only_roles_that_exist() -> None:
+    """moto hands out sessions of any role, existing or not; AWS answers AccessDenied."""
+    from moto.core.exceptions import ServiceException
+    from moto.iam.models import iam_backends
+    from moto.sts.models import STSBackend
+
+    class AccessDenied(ServiceException):
+        code = "AccessDenied"
+
+        def __init__(self, role_arn: str) -> None:
+            super().__init__(f"Not authorized to perform sts:AssumeRole: {role_arn} does not exist")
+
+    def assume_role(self: Any, region_name: str, role_session_name: str, role_arn: str, **rest: Any) -> Any:
+        named = ROLE_ARN.match(role_arn)
+        roles = iam_backends[named[1]]["aws"].roles.values() if named else ()
+        if not any(role.arn == role_arn for role in list(roles)):
+            raise AccessDenied(role_arn)
+        return known(self, region_name, role_session_name, role_arn, **rest)
+
+    known = _change(STSBackend, "assume_role", assume_role)
+
+    def caller_identity(self: Any, access_key_id: str, region: str) -> Any:
+        if account_of_root_key(access_key_id):
+            return self.account_id, f"arn:aws:iam::{self.account_id}:root", self.account_id
+        return known_identity(self, access_key_id, region)
+
+    known_identity = _change(STSBackend, "get_caller_identity", caller_identity)
+
+
+def _bodies_in_files(files: ObjectFiles) -> None:
+    """Object bodies become ordinary files, and a ranged GET reads its range (moto reads the whole body)."""
+    from flask import has_request_context, request
+    from moto.s3.models import FakeKey
+
+    def read(self: Any) -> Any:
+        body = self._value_buffer
+        if has_request_context() and _one_range(request) and body.path.stat().st_size:
+            with body.path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        body.seek(0)
+        return body.read()
+
+    def write(self: Any, new: bytes | str) -> None:
+        if not isinstance(self._value_buffer, ObjectFile):
+            self._value_buffer.close()
+            self._value_buffer = ObjectFile(
+                files.path(bucket=self.bucket_name, key=self.name, version=self._version_id)
+            )
+        data = new.encode() if isinstance(new, str) else bytes(new)
+        self._value_buffer.write(data)
+        self.contentsize = len(data)
+
+    def get_state(self: Any) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "lock"}
+
+    def set_state(self: Any, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, lock=threading.Lock())
+
+    _change(FakeKey, "value", property(read, write))
+    _change(FakeKey, "__getstate__", get_state)
+    _change(FakeKey, "__setstate__", set_state)
+    # An object that is only garbage in memory (after a reload of the state) must not take its file along.
+    _change(FakeKey, "__del__", lambda self: None)
+
+
+def _one_range(request: Any) -> bool:
+    wanted = request.headers.get("Range", "")
+    return request.method == "GET" and bool(wanted) and "," not in wanted
+
+
+def _bucket_policies_neutral() -> None:
+    """moto evaluates bucket policies without conditions: a TLS-only bucket would refuse every request."""
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    _change(FakeBucket, "get_permission", lambda self, action, resource: PermissionResult.NEUTRAL)
+
+
+REASONS = {
+    "s3:ObjectCreated:Put": ("Object Created", "PutObject", None),
+    "s3:ObjectCreated:Post": ("Object Created", "POST Object", None),
+    "s3:ObjectCreated:Copy": ("Object Created", "CopyObject", None),
+    "s3:ObjectCreated:CompleteMultipartUpload": ("Object Created", "CompleteMultipartUpload", None),
+    "s3:ObjectRemoved:Delete": ("Object Deleted", "DeleteObject", "Permanently Deleted"),
+    "s3:ObjectRemoved:DeleteMarkerCreated": ("Object Deleted", "DeleteObject", "Delete Marker Created"),
+    "s3:ObjectTagging:Put": ("Object Tags Added", "PutObjectTagging", None),
+    "s3:ObjectTagging:Delete": ("Object Tags Deleted", "DeleteObjectTagging", None),
+    "s3:ObjectAcl:Put": ("Object ACL Updated", "PutObjectAcl", None),
+}
+
+
+def _s3_events_to(events: S3Events) -> None:
+    """moto delivers inside the request, once, in order, with one constant id; ours goes through the bus."""
+    from flask import has_request_context, request
+    from moto.s3 import notifications
+    from moto.s3.models import S3Backend
+
+    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        configuration = bucket.notification_configuration
+        if configuration is None or configuration.event_bridge is None or key is None:
+            return
+        name = str(event_name.value)
+        if name not in REASONS:
+            return
+        # moto reports "tags added" for every put; S3 does so for PutObjectTagging only.
+        if name.startswith("s3:ObjectTagging") and has_request_context() and "tagging" not in request.args:
+            return
+        detail_type, reason, deletion = REASONS[name]
+        removed = detail_type == "Object Deleted"
+        events.s3_event(
+            account=account_id,
+            region=bucket.region_name,
+            bucket=bucket.name,
+            key=key.name,
+            size=None if removed else key.size,
+            etag=None if removed else key.etag.strip('"'),
+            version_id=None if key.version_id == "null" else key.version_id,
+            detail_type=detail_type,
+            reason=reason,
+            deletion_type=deletion,
+        )
+
+    def delete_marker(self: Any, bucket_name: str, key_name: str) -> Any:
+        """moto forgets to report a delete marker."""
+        marker = set_marker(self, bucket_name, key_name)
+        bucket = self.get_bucket(bucket_name)
+        created = notifications.S3NotificationEvent.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
+        send_event(self.account_id, created, bucket, marker)
+        return marker
+
+    _change(notifications, "send_event", send_event)
+    set_marker = _change(S3Backend, "_set_delete_marker", delete_marker)
+
+
+def _no_delivery_by_moto() -> None:
+    """Rules deliver through our bus alone; moto would also fire disabled rules and every schedule."""
+    from moto.events.models import Rule
+
+    _change(Rule, "send_to_targets", lambda self, *args, **kwargs: None)
+
+
+def _no_mapping_by_moto() -> None:
+    """moto invokes mapped functions inside SendMessage, in Docker; our pollers read the queue."""
+    from moto.sqs.models import Queue
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        known(self, *args, **kwargs)
+        self.lambda_event_source_mappings = _Ignored()
+
+    known = _change(Queue, "__init__", init)
+
+
+class _Ignored(dict[str, Any]):
+    """A dict that stays empty."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        return
+
+
+def function_code(account: str, region: str, name: str) -> bytes:
+    """The zip of a Lambda function's code (GetFunction answers only a URL that leads nowhere)."""
+    from moto.awslambda.models import lambda_backends
+
+    return bytes(lambda_backends[account][region].get_function(name).code_bytes)
+
+
+def moto_application() -> Callable[..., Any]:
+    """moto's WSGI application: one Flask app per service, made on its first request."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def collect_garbage(stop: threading.Event, every_seconds: float = 2.0) -> None:
+    """moto's request bodies sit in reference cycles; without this the process keeps them for minutes."""
+    while not stop.wait(every_seconds):
+        gc.collect(1)

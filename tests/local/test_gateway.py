@@ -1,0 +1,119 @@
+"""The embedded AWS's door: who calls, what is asked, what is refused."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+
+def test_the_account_of_a_request_is_the_one_in_its_access_key(embedded: Any) -> None:
+    identity = embedded.client("sts", account="222222222222").get_caller_identity()
+
+    assert identity["Account"] == "222222222222"
+    assert identity["Arn"] == "arn:aws:iam::222222222222:root"
+
+
+def test_an_access_key_that_nobody_issued_is_refused(embedded: Any) -> None:
+    session = boto3.session.Session("AKIAIOSFODNN7EXAMPLE", "x", region_name="us-east-1")
+
+    for service, call in (("sqs", "list_queues"), ("sts", "get_caller_identity"), ("s3", "list_buckets")):
+        with pytest.raises(ClientError, match="AKIAIOSFODNN7EXAMPLE"):
+            getattr(session.client(service, endpoint_url=embedded.url), call)()
+
+
+def test_a_role_that_does_not_exist_cannot_be_assumed(embedded: Any) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        embedded.client("sts").assume_role(
+            RoleArn="arn:aws:iam::111111111111:role/nobody", RoleSessionName="test"
+        )
+
+
+def test_an_object_comes_back_as_it_was_put_and_lies_in_an_ordinary_file(embedded: Any) -> None:
+    s3 = embedded.client("s3")
+    s3.create_bucket(Bucket="gateway-objects", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    body = bytes(range(256)) * 1000
+
+    s3.put_object(Bucket="gateway-objects", Key="folder/a b+c%한글.bin", Body=body)
+
+    assert s3.get_object(Bucket="gateway-objects", Key="folder/a b+c%한글.bin")["Body"].read() == body
+    part = s3.get_object(Bucket="gateway-objects", Key="folder/a b+c%한글.bin", Range="bytes=10-19")
+    assert part["Body"].read() == body[10:20]
+    [file] = (embedded.folder / "objects" / "gateway-objects" / "folder").iterdir()
+    assert file.read_bytes() == body
+    s3.delete_object(Bucket="gateway-objects", Key="folder/a b+c%한글.bin")
+    assert not file.exists()
+
+
+def test_a_multipart_upload_of_several_parts_comes_back_whole(embedded: Any) -> None:
+    s3 = embedded.client("s3")
+    s3.create_bucket(Bucket="gateway-parts", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    upload = s3.create_multipart_upload(Bucket="gateway-parts", Key="big")["UploadId"]
+    bodies = [b"a" * 5 * 1024 * 1024, b"b" * 10]
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": s3.upload_part(
+                Bucket="gateway-parts", Key="big", UploadId=upload, PartNumber=number, Body=body
+            )["ETag"],
+        }
+        for number, body in enumerate(bodies, 1)
+    ]
+
+    s3.complete_multipart_upload(
+        Bucket="gateway-parts", Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
+    )
+
+    assert s3.get_object(Bucket="gateway-parts", Key="big")["Body"].read() == b"".join(bodies)
+
+
+def test_several_requests_share_one_connection(embedded: Any) -> None:
+    address = urlsplit(embedded.url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port)
+    answers = []
+    for _ in range(3):
+        connection.request("GET", "/_millrace/health")
+        answers.append(connection.getresponse().read())
+        socket = connection.sock
+        assert socket is not None, "the server closed the connection"
+    connection.close()
+
+    assert len(set(answers)) == 1
+
+
+def test_the_server_listens_on_the_loopback_address_only(embedded: Any) -> None:
+    assert urlsplit(embedded.url).hostname == "127.0.0.1"
+    assert embedded.internal("health")["status"] == "ready"
+
+
+def test_a_port_that_is_taken_is_named_in_the_error(embedded: Any, tmp_path: Any) -> None:
+    import subprocess
+    import sys
+
+    port = str(urlsplit(embedded.url).port)
+    ended = subprocess.run(
+        [sys.executable, "-m", "millrace.local.server", "--folder", str(tmp_path), "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 1
+    assert f"Port {port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_clock_moves_forward_only(embedded_factory: Callable[..., Any]) -> None:
+    server = embedded_factory()
+    before = server.internal("clock")["now"]
+
+    server.advance(3600)
+
+    assert server.internal("clock")["now"] >= before + 3600
+    with pytest.raises(OSError, match="400"):
+        server.internal("clock", {"advance": -1})
