@@ -42,7 +42,9 @@ class Embedded:
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line.startswith("ready "), (folder / "server.log").read_text()
+        if not line.startswith("ready "):
+            self.stop()
+            pytest.fail((folder / "server.log").read_text(), pytrace=False)
         self.url = line.split()[1]
 
     def client(self, service: str, *, account: str = ACCOUNT, region: str = REGION) -> Any:

@@ -39,9 +39,15 @@ class Gateway:
     """A WSGI application in front of our services and of moto's."""
 
     def __init__(
-        self, world: World, services: Iterable[Service], internal: Mapping[str, InternalRoute]
+        self,
+        world: World,
+        services: Iterable[Service],
+        internal: Mapping[str, InternalRoute],
+        *,
+        changed: Callable[[], None],
     ) -> None:
         self._world = world
+        self._changed = changed
         self._moto = patches.moto_application()
         self._internal = internal
         self._handlers: dict[tuple[str, str], Handler] = {}
@@ -55,6 +61,8 @@ class Gateway:
         path = environ.get("PATH_INFO", "/")
         if path.startswith(INTERNAL):
             return self._answer_internal(path.removeprefix(INTERNAL), environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            self._changed()
         access_key, region, signing_name = credential_scope(environ)
         if access_key and not patches.account_of(access_key):
             return _send(_unknown_key(access_key, signing_name), start_response)

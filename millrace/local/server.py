@@ -68,6 +68,7 @@ class EmbeddedAWS:
             self.world.spawn(self.world.runtimes.get, environment, name=f"warm {environment}")
         self.world.spawn(self._server.serve_forever, name="http")
         self.world.spawn(patches.collect_garbage, self.world.stopping, name="garbage")
+        self.world.spawn(self._state.save_periodically, self.world.stopping, name="state")
         for start in self._starts:
             start()
         self._write_address()
@@ -101,6 +102,7 @@ class EmbeddedAWS:
 
         from millrace.local.gateway import Gateway
         from millrace.local.objects import ObjectFiles
+        from millrace.local.state import State
 
         world = self.world
 
@@ -129,8 +131,11 @@ class EmbeddedAWS:
                     services.append(runtime(world, services[-1]))
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]
+        stores = {each.name: each.store for each in services if hasattr(each, "store")}
+        self._state = State(self._folder, stores)
+        self._state.load()
         internal = {"health": self._health, "clock": self._clock, "reset-sessions": self._forget}
-        return Gateway(world, services, internal)
+        return Gateway(world, services, internal, changed=self._state.touch)
 
     def _health(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         return {"pid": os.getpid(), "url": self.url, "folder": str(self._folder), "status": "ready"}
@@ -160,6 +165,7 @@ class EmbeddedAWS:
                 stop()
         self._server.shutdown()
         self._server.server_close()
+        self._state.save()
         self.world.stop()
         with suppress(OSError):
             (self._folder / "server.json").unlink()
