@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -24,6 +23,7 @@ IN_MEMORY_BYTES = 16 * 1024 * 1024
 COPY_BYTES = 1024 * 1024
 # send_response writes the first two; the connection's fate is decided here, not by the application.
 WRITTEN_BY_US = ("server", "date", "connection", "transfer-encoding")
+NOT_STARTED: tuple[str, list[tuple[str, str]]] = ("500 Internal Server Error", [("Content-Type", "text/plain")])
 NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -53,14 +53,14 @@ class RequestHandler(MotoRequestHandler):
             with body:
                 environ["wsgi.input"] = body
                 self._answer(environ)
-        except (ConnectionError, TimeoutError, socket.timeout):
+        except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     def _read_body(self, environ: dict[str, Any]) -> IO[bytes]:
         """The body, decoded if chunked; `HTTP_TRANSFER_ENCODING` gives way to `CONTENT_LENGTH`."""
         if environ.get("wsgi.input_terminated"):
             body: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
-            chunks = io.BufferedReader(DechunkedInput(self.rfile))  # type: ignore[arg-type]
+            chunks = io.BufferedReader(DechunkedInput(self.rfile))  # type: ignore[type-var,arg-type]
             length = 0
             while part := chunks.read(COPY_BYTES):
                 body.write(part)
@@ -73,19 +73,20 @@ class RequestHandler(MotoRequestHandler):
         return io.BytesIO(self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0)))
 
     def _answer(self, environ: dict[str, Any]) -> None:
-        started: list[Any] = []
+        started: tuple[str, list[tuple[str, str]]] = NOT_STARTED
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-            started[:] = [status, headers]
+            nonlocal started
+            started = status, headers
 
         try:
-            result = self.server.app(environ, start_response)
+            result = self.server.app(environ, start_response)  # type: ignore[arg-type]
             body = b"".join(result)
             if hasattr(result, "close"):
                 result.close()
         except Exception:
             log.exception("%s %s failed", self.command, self.path)
-            started[:] = ["500 Internal Server Error", [("Content-Type", "text/plain")]]
+            started = NOT_STARTED
             body = b"internal error of the embedded AWS, see its log"
         self._send(*started, body)
 

@@ -44,7 +44,9 @@ def apply(files: ObjectFiles, events: S3Events) -> None:
     import moto
 
     if moto.__version__ != MOTO_VERSION:
-        raise RuntimeError(f"moto {moto.__version__} is installed, the patches are for {MOTO_VERSION}: run `make setup`")
+        raise RuntimeError(
+            f"moto {moto.__version__} is installed, the patches are for {MOTO_VERSION}: run `make setup`"
+        )
     _keep_no_instances()
     _accounts_from_keys()
     _assume_only_roles_that_exist()

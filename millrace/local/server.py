@@ -97,6 +97,7 @@ class EmbeddedAWS:
 
     def _services(self) -> Any:
         from millrace.local import patches
+
         # TEMPORARY while the parts are being written: a missing part is left out
         import importlib
 

@@ -112,7 +112,7 @@ def _backends() -> list[tuple[str, str, str, Any]]:
 
     return [
         (every.service_name, account, region, backend)
-        for every in list(BackendDict._instances)
+        for every in list(BackendDict._instances)  # type: ignore[misc]
         if every.service_name not in TRANSIENT_SERVICES
         for account, region, backend in list(every.iter_backends())
     ]
@@ -188,7 +188,7 @@ class _Pickler(pickle.Pickler):
 
 
 def _empty(kind: type) -> Any:
-    return kind.__new__(kind)
+    return kind.__new__(kind)  # type: ignore[call-overload]
 
 
 def _fill(made: Any, content: tuple[Any, dict[str, Any], dict[Any, Any]]) -> None:

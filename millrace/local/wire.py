@@ -100,17 +100,17 @@ def validate(operation: Operation) -> None:
 
 def _limits(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if shape.type_name == "structure":
-        for name, member in shape.members.items():  # type: ignore[attr-defined]
+        for name, member in shape.members.items():
             if value.get(name) is not None:
                 yield from _limits(value[name], member, f"{path}.{name}".lstrip("."))
     elif shape.type_name == "list":
         yield from _size(len(value), shape, path, "length")
         for index, item in enumerate(value):
-            yield from _limits(item, shape.member, f"{path}.{index + 1}.member")  # type: ignore[attr-defined]
+            yield from _limits(item, shape.member, f"{path}.{index + 1}.member")
     elif shape.type_name == "map":
         yield from _size(len(value), shape, path, "length")
         for key, item in value.items():
-            yield from _limits(item, shape.value, f"{path}.{key}")  # type: ignore[attr-defined]
+            yield from _limits(item, shape.value, f"{path}.{key}")
     elif shape.type_name == "string":
         yield from _string(value, shape, path)
     elif shape.type_name in ("integer", "long", "float", "double"):

@@ -69,7 +69,7 @@ class World:
     def watches(self, service: str) -> bool:
         return service in self._on_change
 
-    def spawn(self, target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
+    def spawn(self, target: Callable[..., object], *args: Any, name: str) -> threading.Thread:
         """Run `target` in a daemon thread; an exception of it is logged with its traceback."""
 
         def run() -> None:

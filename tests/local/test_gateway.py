@@ -29,9 +29,7 @@ def test_an_access_key_that_nobody_issued_is_refused(embedded: Any) -> None:
 
 def test_a_role_that_does_not_exist_cannot_be_assumed(embedded: Any) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        embedded.client("sts").assume_role(
-            RoleArn="arn:aws:iam::111111111111:role/nobody", RoleSessionName="test"
-        )
+        embedded.client("sts").assume_role(RoleArn="arn:aws:iam::111111111111:role/nobody", RoleSessionName="test")
 
 
 def test_an_object_comes_back_as_it_was_put_and_lies_in_an_ordinary_file(embedded: Any) -> None:
@@ -58,16 +56,14 @@ def test_a_multipart_upload_of_several_parts_comes_back_whole(embedded: Any) -> 
     parts = [
         {
             "PartNumber": number,
-            "ETag": s3.upload_part(
-                Bucket="gateway-parts", Key="big", UploadId=upload, PartNumber=number, Body=body
-            )["ETag"],
+            "ETag": s3.upload_part(Bucket="gateway-parts", Key="big", UploadId=upload, PartNumber=number, Body=body)[
+                "ETag"
+            ],
         }
         for number, body in enumerate(bodies, 1)
     ]
 
-    s3.complete_multipart_upload(
-        Bucket="gateway-parts", Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
-    )
+    s3.complete_multipart_upload(Bucket="gateway-parts", Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
 
     assert s3.get_object(Bucket="gateway-parts", Key="big")["Body"].read() == b"".join(bodies)
 

@@ -16,9 +16,7 @@ LOCATION = {"LocationConstraint": "ap-northeast-2"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
-def test_resources_objects_and_sessions_survive_a_restart(
-    embedded_factory: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_resources_objects_and_sessions_survive_a_restart(embedded_factory: Callable[..., Any], tmp_path: Path) -> None:
     first = embedded_factory(tmp_path)
     s3 = first.client("s3")
     s3.create_bucket(Bucket="kept", CreateBucketConfiguration=LOCATION)

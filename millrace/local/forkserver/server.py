@@ -134,9 +134,10 @@ def become(order: dict, standard: list[int], server: int, exec_only: bool) -> No
         if runs_in_fork(argv) and not exec_only:
             code = run_python(argv[1:])
         else:
-            program = sys.executable if os.path.basename(argv[0]) in PYTHONS else argv[0]
-            os.execvpe(program, argv, order["env"])
-    except BaseException:
+            if os.path.basename(argv[0]) in PYTHONS:
+                argv = [sys.executable, *argv[1:]]
+            os.execvpe(argv[0], argv, order["env"])
+    except BaseException:  # noqa: BLE001 - the outermost frame of the child
         with contextlib.suppress(Exception):
             os.write(2, traceback.format_exc().encode(errors="replace"))
     os._exit(code)
@@ -168,7 +169,7 @@ def run_python(arguments: list[str]) -> int:
         code = 0
     except SystemExit as end:
         code = exit_code(end)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a user's script may raise anything
         print_as_python(error)
         code = 1
     finish()
