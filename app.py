@@ -1,0 +1,11 @@
+"""Settings in, CDK stages out: `cdk synth`, `cdk deploy "Dev/*"`, or `python app.py` to write cdk.out alone."""
+
+from settings import load
+from stacks.account_stage import AccountStage
+from stacks.app import new_app
+
+settings = load()
+app = new_app()
+for account in settings.accounts:
+    AccountStage(app, account.name.capitalize(), account=account, models=settings.models)
+app.synth()

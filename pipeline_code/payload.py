@@ -1,0 +1,145 @@
+"""What a request body means: CSV or JSON into raw rows for the transform; called by inference.py.
+
+Everything a client can get wrong becomes a PayloadError with the HTTP status and, where there is one, the column.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+JSON, CSV = "application/json", "text/csv"
+ANY = ("", "*/*", "application/*")
+
+
+class PayloadError(Exception):
+    def __init__(self, message: str, *, column: str | None = None, row: int | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message, self.column, self.row, self.status = message, column, row, status
+
+
+def parse(
+    body: str | bytes,
+    content_type: str | None,
+    *,
+    names: Sequence[str],
+    ignored: Sequence[str] = (),
+    null: str | None = "",
+) -> dict[str, list[str]]:
+    """One list of texts per feature column; `null` is the text that stands for JSON's null."""
+    kind = (content_type or JSON).partition(";")[0].strip().lower()
+    if kind not in (CSV, JSON):
+        raise PayloadError(f"content type {content_type!r} given; allowed: {CSV}, {JSON}", status=415)
+    text = _text(body)
+    if kind == CSV:
+        return _parse_csv(text, names, ignored)
+    return _parse_json(text, names, ignored, null)
+
+
+def choose_accept(accept: str | None) -> str:
+    """The content type of the answer: the first one accepted that there is, JSON by default."""
+    wanted = [part.partition(";")[0].strip().lower() for part in (accept or "").split(",")]
+    for kind in wanted:
+        if kind in (CSV, JSON):
+            return kind
+        if kind in ANY:
+            return JSON
+    raise PayloadError(f"accept {accept!r} given; allowed: {JSON}, {CSV}", status=406)
+
+
+def _text(body: str | bytes) -> str:
+    """The toolkit's server decodes some bodies itself and puts U+FFFD where the bytes were no UTF-8."""
+    try:
+        text = body if isinstance(body, str) else bytes(body).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    if "\ufffd" in text:
+        raise PayloadError(f"the body is not UTF-8: a replacement character at position {text.index(chr(0xFFFD))}")
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise PayloadError("the body is empty; send at least one row")
+    return text
+
+
+def _parse_csv(text: str, names: Sequence[str], ignored: Sequence[str]) -> dict[str, list[str]]:
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+    except csv.Error as error:
+        raise PayloadError(f"the body is no CSV: {error}") from error
+    known = {*names, *ignored}
+    has_header = any(field in known for field in lines[0])
+    header = lines.pop(0) if has_header else list(names)
+    if has_header:
+        _check_columns(header, names, ignored)
+    if not lines:
+        raise PayloadError("the body has a header but no rows; send at least one")
+    for number, line in enumerate(lines, 1):
+        if len(line) < len(header):
+            raise PayloadError(f"{len(line)} fields given, {len(header)} needed", column=header[len(line)], row=number)
+        if len(line) > len(header):
+            raise PayloadError(f"{len(line)} fields given, {len(header)} needed: {','.join(header)}", row=number)
+    by_name = dict(zip(header, zip(*lines, strict=True), strict=True))
+    return {name: list(by_name[name]) for name in names}
+
+
+def _parse_json(text: str, names: Sequence[str], ignored: Sequence[str], null: str | None) -> dict[str, list[str]]:
+    try:
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"the body is no JSON: {error}") from error
+    if isinstance(value, dict) and set(value) == {"instances"}:
+        value = value["instances"]
+    rows = value if isinstance(value, list) else [value]
+    if not rows:
+        raise PayloadError("the list of rows is empty; send at least one")
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            kind = type(row).__name__
+            raise PayloadError(f"a row is a JSON object of column and value, this one is a {kind}", row=number)
+        _check_columns(list(row), names, ignored, row=number)
+        for name in names:
+            columns[name].append(_json_text(row[name], name, number, null))
+    return columns
+
+
+def _check_columns(
+    given: Sequence[str], names: Sequence[str], ignored: Sequence[str], *, row: int | None = None
+) -> None:
+    seen: set[str] = set()
+    for name in given:
+        if name not in names and name not in ignored:
+            raise PayloadError(f"unknown column {name!r}; allowed: {', '.join(names)}", column=name, row=row)
+        if name in seen:
+            raise PayloadError(f"column {name!r} is given twice", column=name, row=row)
+        seen.add(name)
+    absent = [name for name in names if name not in seen]
+    if absent:
+        raise PayloadError(f"column {absent[0]!r} is missing; needed: {', '.join(names)}", column=absent[0], row=row)
+
+
+def _json_text(value: Any, column: str, row: int, null: str | None) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None and null is not None:
+        return null
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    raise PayloadError(f"{json.dumps(value)} given; allowed: a number, a text or null", column=column, row=row)
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not allowed; send null for a missing value")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise PayloadError(f"column {doubled!r} is given twice", column=doubled)
+    return result

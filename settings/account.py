@@ -1,0 +1,55 @@
+"""One account of `accounts.toml`: where it is, how it runs. `stacks/account_stage.py` makes a Stage of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from settings.names import regions, wrong_account_id
+from settings.reader import Reader
+from settings.schedule import wrong_schedule
+
+REMOVALS = ("retain", "destroy")
+LOG_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365),
+    *(400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The retentions CloudWatch Logs accepts."""
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """How SQS hands messages to a Lambda function."""
+
+    batch_window_seconds: int
+    maximum_concurrency: int
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    name: str
+    account_id: str
+    region: str
+    schedule: str
+    removal: str
+    log_retention_days: int
+    queue: QueueSettings
+
+
+def read_account(name: str, reader: Reader) -> AccountSettings:
+    """Read one table of `accounts.toml`, noting its mistakes."""
+    queue = reader.table("queue")
+    account = AccountSettings(
+        name=name,
+        account_id=reader.text("account_id", check=wrong_account_id),
+        region=reader.text("region", allowed=regions()),
+        schedule=reader.text("schedule", check=wrong_schedule),
+        removal=reader.text("removal", allowed=REMOVALS),
+        log_retention_days=reader.one_of("log_retention_days", LOG_DAYS),
+        queue=QueueSettings(
+            batch_window_seconds=queue.integer("batch_window_seconds", low=0, high=300),
+            maximum_concurrency=queue.integer("maximum_concurrency", low=2, high=1000),
+        ),
+    )
+    queue.close()
+    reader.close()
+    return account

@@ -1,0 +1,24 @@
+"""Makes the CDK App the same way with and without the CDK CLI. Called by the top-level `app.py` and the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import aws_cdk as cdk
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def new_app(*, outdir: Path | None = None) -> cdk.App:
+    """An App with cdk.json's context, which only the CLI would read, writing to `cdk.out` beside it."""
+    chosen = os.environ.get("CDK_OUTDIR")
+    return cdk.App(
+        outdir=str(outdir or chosen or REPOSITORY / "cdk.out"),
+        context=json.loads((REPOSITORY / "cdk.json").read_text("utf-8"))["context"],
+        analytics_reporting=False,
+        # The CLI checks the bootstrap version from the manifest; the rule in the template would make every
+        # update read a parameter from SSM, which the role that updates the serving stacks may not do.
+        default_stack_synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+    )

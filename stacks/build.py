@@ -1,0 +1,125 @@
+"""What makes models: for each a pipeline and a group in the registry, and the two roles they run with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from settings import ModelSettings
+from stacks.model_pipeline import ModelPipeline
+from stacks.naming import Naming
+from stacks.permissions import (
+    allow,
+    encrypt_volumes,
+    pass_role,
+    pull_images,
+    read_objects,
+    report_to_cloudwatch,
+    use_key,
+    write_objects,
+)
+from stacks.service_role import ServiceRole
+from stacks.step_code_asset import StepCode
+
+INPUTS, RUNS = "inputs/", "runs/"
+JOBS = {"processing-job": "ProcessingJob", "training-job": "TrainingJob"}
+"""The kinds of job the steps of a pipeline create; SageMaker names each pipelines-<execution>-<step>-..."""
+
+
+class BuildStack(Stack):
+    """`millrace-<account>-pipeline` creates the jobs, `millrace-<account>-job` is what runs inside them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        naming: Naming,
+        models: Sequence[ModelSettings],
+        image_repositories: Sequence[str],
+        key: kms.IKey,
+        artifact_bucket: s3.IBucket,
+    ) -> None:
+        super().__init__(scope, id_, description="Millrace: pipelines and the model registry")
+        self._key, self._artifacts, self._images = key, artifact_bucket, image_repositories
+        codes = {model.name: StepCode(self, f"Code-{model.name}", model_spec=model.spec()) for model in models}
+        job_role = ServiceRole(
+            self,
+            "JobRole",
+            name=naming.of("job"),
+            service="sagemaker.amazonaws.com",
+            statements=self._job_statements(list(codes.values())),
+        )
+        pipeline_role = ServiceRole(
+            self,
+            "PipelineRole",
+            name=naming.of("pipeline"),
+            service="sagemaker.amazonaws.com",
+            statements=self._pipeline_statements(job_role.arn, [model.name for model in models]),
+        )
+        for model in models:
+            ModelPipeline(
+                self,
+                f"Model-{model.name}",
+                model=model,
+                code=codes[model.name],
+                role_arn=pipeline_role.arn,
+                job_role_arn=job_role.arn,
+                key=key,
+                artifact_bucket=artifact_bucket,
+            )
+
+    def _job_statements(self, codes: Sequence[StepCode]) -> list[iam.PolicyStatement]:
+        """Read inputs and code, write results; the rest is what SageMaker does in the role's name."""
+        return [
+            *read_objects(self._artifacts, INPUTS, RUNS),
+            write_objects(self._artifacts, RUNS),
+            *(statement for code in codes for statement in _read_code(self, code)),
+            use_key(self._key),
+            *encrypt_volumes(self._key),
+            *pull_images(self._images),
+            *report_to_cloudwatch(self, *(f"/aws/sagemaker/{kind}s" for kind in JOBS.values())),
+        ]
+
+    def _pipeline_statements(self, job_role_arn: str, names: Sequence[str]) -> list[iam.PolicyStatement]:
+        """Create, watch and stop the steps' jobs, read what the gate compares, and register the model."""
+        jobs = {kind: self._sagemaker_arn(resource, "pipelines-*") for resource, kind in JOBS.items()}
+        groups = [self._sagemaker_arn("model-package-group", name) for name in names]
+        packages = [self._sagemaker_arn("model-package", f"{name}/*") for name in names]
+        return [
+            *(
+                allow(f"sagemaker:Create{kind}", f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", on=[arn])
+                for kind, arn in jobs.items()
+            ),
+            allow("sagemaker:CreateModelPackage", "sagemaker:AddTags", on=[*groups, *packages]),
+            allow("sagemaker:DescribeModelPackage", on=packages),
+            allow("sagemaker:DescribeModelPackageGroup", on=groups),
+            allow("sagemaker:AddTags", on=[*jobs.values()]),
+            pass_role(job_role_arn, to="sagemaker.amazonaws.com"),
+            *read_objects(self._artifacts, RUNS),
+            use_key(self._key),
+            *pull_images(self._images),  # registering checks that whoever registers may use the image
+        ]
+
+    def _sagemaker_arn(self, resource: str, name: str) -> str:
+        return self.format_arn(
+            service="sagemaker",
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+
+
+def _read_code(stack: Stack, code: StepCode) -> list[iam.PolicyStatement]:
+    """Exactly the two archives of a model's step code, in the bucket that holds all assets."""
+    bucket = f"arn:{stack.partition}:s3:::{code.bucket}"
+    keys = [code.zip_key, code.tar_key]
+    return [
+        allow("s3:GetObject", on=[f"{bucket}/{key}" for key in keys]),
+        allow("s3:ListBucket", on=[bucket], when={"StringEquals": {"s3:prefix": keys}}),
+    ]

@@ -1,0 +1,158 @@
+"""What brings approved models to their endpoints: the function that updates serving stacks, and the roles it uses.
+
+Approval -> rule -> queue -> `deploy_model` -> UpdateStack; the stack's own events come back through the same queue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from settings import ModelSettings
+from stacks.naming import Naming
+from stacks.permissions import (
+    allow,
+    encrypt_volumes,
+    pass_role,
+    pull_images,
+    read_objects,
+    report_to_cloudwatch,
+    use_key,
+)
+from stacks.service_role import ServiceRole
+from stacks.serving import SERVED_TYPES
+from stacks.worker_queue import WorkerQueue
+
+RUNS = "runs/"
+SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+"""The states in which a stack can be updated again."""
+
+
+class DeployStack(Stack):
+    """`endpoint_role` is what serving stacks run their models with."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        naming: Naming,
+        models: Sequence[ModelSettings],
+        image_repositories: Sequence[str],
+        key: kms.IKey,
+        artifact_bucket: s3.IBucket,
+    ) -> None:
+        super().__init__(scope, id_, description="Millrace: brings approved models to their endpoints")
+        self._names = [model.name for model in models]
+        self.endpoint_role = ServiceRole(
+            self,
+            "EndpointRole",
+            name=naming.of("endpoint"),
+            service="sagemaker.amazonaws.com",
+            statements=[
+                *read_objects(artifact_bucket, RUNS),
+                use_key(key),
+                *encrypt_volumes(key),
+                *pull_images(image_repositories),
+                *report_to_cloudwatch(self, *(f"/aws/sagemaker/Endpoints/{name}" for name in self._names)),
+            ],
+        )
+        update_role = ServiceRole(
+            self,
+            "ServingUpdateRole",
+            name=naming.of("serving-update"),
+            service="cloudformation.amazonaws.com",
+            for_own_account=False,  # CloudFormation is not documented to say for whom it assumes a role
+            statements=self._update_statements(key),
+        )
+        self._worker(naming, key, update_role.arn)
+
+    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str) -> None:
+        stacks = {name: naming.serving_stack(name) for name in self._names}
+        arns = [self._arn("cloudformation", "stack", f"{stack}/*") for stack in stacks.values()]
+        worker = WorkerQueue(
+            self,
+            "DeployModel",
+            naming=naming,
+            package="deploy_model",
+            description="Updates the serving stack to the newest approved version of its model",
+            key=key,
+            timeout=Duration.seconds(30),
+            environment={"SERVING_STACKS": json.dumps(stacks), "UPDATE_ROLE_ARN": update_role_arn},
+            statements=[
+                allow("sagemaker:ListModelPackages", on=["*"]),  # the action knows no resources
+                allow("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", on=arns),
+                allow(
+                    "cloudformation:UpdateStack",
+                    on=arns,
+                    when={
+                        "ArnEquals": {"cloudformation:RoleArn": update_role_arn},
+                        "ForAllValues:StringEquals": {"cloudformation:ResourceTypes": list(SERVED_TYPES)},
+                        "Null": {"cloudformation:ResourceTypes": "false"},
+                    },
+                ),
+                pass_role(update_role_arn, to="cloudformation.amazonaws.com"),
+            ],
+        )
+        worker.receive(
+            "Approval",
+            description="A model version was approved or rejected",
+            pattern={
+                "source": ["aws.sagemaker"],
+                "detail-type": ["SageMaker Model Package State Change"],
+                "detail": {
+                    "ModelPackageGroupName": self._names,
+                    "ModelApprovalStatus": ["Approved", "Rejected"],
+                },
+            },
+        )
+        worker.receive(
+            "StackStatus",
+            description="A serving stack can be updated again",
+            pattern={
+                "source": ["aws.cloudformation"],
+                "detail-type": ["CloudFormation Stack Status Change"],
+                "detail": {
+                    "stack-id": [{"prefix": arn.removesuffix("*")} for arn in arns],
+                    "status-details": {"status": list(SETTLED)},
+                },
+            },
+        )
+
+    def _update_statements(self, key: kms.IKey) -> list[iam.PolicyStatement]:
+        """Exactly the resources of the serving stacks; their names begin with the model's name."""
+        models, configs = (
+            [self._arn("sagemaker", resource, f"{name}-*") for name in self._names]
+            for resource in ("model", "endpoint-config")
+        )
+        endpoints = [self._arn("sagemaker", "endpoint", name) for name in self._names]
+        packages = [self._arn("sagemaker", "model-package", f"{name}/*") for name in self._names]
+        return [
+            allow("sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models),
+            allow(
+                "sagemaker:CreateEndpointConfig",
+                "sagemaker:DeleteEndpointConfig",
+                "sagemaker:DescribeEndpointConfig",
+                on=configs,
+            ),
+            allow("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[*endpoints, *configs]),
+            allow("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", on=endpoints),
+            allow("sagemaker:DescribeModelPackage", on=packages),
+            allow("sagemaker:AddTags", "sagemaker:ListTags", on=[*models, *configs, *endpoints]),
+            pass_role(self.endpoint_role.arn, to="sagemaker.amazonaws.com"),
+            *encrypt_volumes(key),
+        ]
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        return self.format_arn(
+            service=service,
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )

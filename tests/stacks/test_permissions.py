@@ -1,0 +1,110 @@
+"""Who may do what: the roles and policies of the templates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ANY_RESOURCE = {
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "sagemaker:ListModelPackages",
+}
+"""The actions for which IAM knows no resources."""
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_roles_have_customer_managed_policies_only(assembly: Any) -> None:
+    assert not assembly.resources("AWS::IAM::Policy")
+    for path, role in assembly.resources("AWS::IAM::Role").items():
+        assert "Policies" not in role["Properties"], path
+        stack = path.split("/")[0]
+        for arn in role["Properties"]["ManagedPolicyArns"]:
+            assert f"{stack}/{arn['Ref']}" in assembly.resources("AWS::IAM::ManagedPolicy"), path
+
+
+def test_roles_are_named_after_their_purpose(assembly: Any) -> None:
+    names = {role["Properties"]["RoleName"] for role in assembly.resources("AWS::IAM::Role").values()}
+    purposes = ("pipeline", "job", "endpoint", "serving-update", "scheduler", "start-pipeline", "deploy-model")
+    assert names == {f"millrace-dev-{purpose}" for purpose in purposes}
+
+
+def test_no_policy_has_a_wildcard_action_or_an_unneeded_wildcard_resource(assembly: Any) -> None:
+    for policy, statement in assembly.statements():
+        actions = set(listed(statement["Action"]))
+        assert not [action for action in actions if "*" in action], policy
+        if "*" in listed(statement["Resource"]):
+            assert actions <= ANY_RESOURCE, policy
+
+
+def test_a_role_is_passed_to_one_service_only(assembly: Any) -> None:
+    passing = {policy: s for policy, s in assembly.statements() if "iam:PassRole" in listed(s["Action"])}
+    assert set(passing) == {"millrace-dev-pipeline", "millrace-dev-deploy-model", "millrace-dev-serving-update"}
+    for policy, statement in passing.items():
+        assert listed(statement["Action"]) == ["iam:PassRole"], policy
+        assert len(listed(statement["Resource"])) == 1, policy
+        assert isinstance(statement["Condition"]["StringEquals"]["iam:PassedToService"], str), policy
+
+
+def test_the_deployer_may_update_serving_stacks_only_with_the_limited_role(assembly: Any) -> None:
+    (statement,) = [s for _, s in assembly.statements() if "cloudformation:UpdateStack" in listed(s["Action"])]
+    assert statement["Action"] == "cloudformation:UpdateStack"
+    stack = "arn:aws:cloudformation:ap-northeast-2:111111111111:stack/Dev-Serving-claims-fraud/*"
+    assert statement["Resource"] == stack
+    assert "cloudformation:RoleArn" in statement["Condition"]["ArnEquals"]
+    types = statement["Condition"]["ForAllValues:StringEquals"]["cloudformation:ResourceTypes"]
+    assert all(type_.startswith("AWS::SageMaker::") for type_ in types)
+
+
+def test_the_role_that_updates_serving_stacks_reaches_nothing_but_sagemaker_and_the_volumes_key(assembly: Any) -> None:
+    services = {
+        action.split(":")[0]
+        for policy, statement in assembly.statements()
+        if policy == "millrace-dev-serving-update"
+        for action in listed(statement["Action"])
+    }
+    assert services == {"sagemaker", "iam", "kms"}
+
+
+def test_jobs_write_runs_only_and_cannot_touch_raw_data_or_inputs(assembly: Any) -> None:
+    writes, reads = (
+        [s for p, s in assembly.statements() if p == "millrace-dev-job" and a in listed(s["Action"])]
+        for a in ("s3:PutObject", "s3:GetObject")
+    )
+    assert [_ends(s) for s in writes] == [["/runs/*"]]
+    assert {end for s in reads for end in _ends(s) if end.startswith("/")} == {"/inputs/*", "/runs/*"}
+    assert "Raw" not in json.dumps(reads)
+
+
+def test_jobs_read_their_own_code_and_no_other_asset(assembly: Any) -> None:
+    (statement,) = [
+        s for p, s in assembly.statements() if p == "millrace-dev-job" and "s3:GetObject" in listed(s["Action"])
+    ]
+    code = [resource for resource in listed(statement["Resource"]) if isinstance(resource, str)]
+    assert len(code) == 2
+    assert all("*" not in resource for resource in code)
+
+
+def test_services_may_assume_a_role_only_for_this_account_where_they_say_for_whom(assembly: Any) -> None:
+    for role in assembly.resources("AWS::IAM::Role").values():
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        service = statement["Principal"]["Service"]
+        condition = statement.get("Condition")
+        if service in ("sagemaker.amazonaws.com", "scheduler.amazonaws.com"):
+            assert condition == {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+        else:
+            assert condition is None
+
+
+def test_policies_fit_into_what_iam_allows(assembly: Any) -> None:
+    for path, policy in assembly.resources("AWS::IAM::ManagedPolicy").items():
+        document = json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))
+        assert len(document) < 6144, path
+
+
+def _ends(statement: dict[str, Any]) -> list[str]:
+    """The fixed ends of resource ARNs that are joined from a bucket's ARN and a pattern."""
+    return [r["Fn::Join"][1][-1] if isinstance(r, dict) else r for r in listed(statement["Resource"])]

@@ -1,0 +1,174 @@
+"""What every template must hold, whatever it deploys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline_code.definition import SENTINELS
+
+HELPERS = ("Custom::", "AWS::CloudFormation::CustomResource")
+
+
+def test_the_account_has_the_stacks_of_the_design(assembly: Any) -> None:
+    assert set(assembly.templates) == {"Dev-Data", "Dev-Build", "Dev-Trigger", "Dev-Deploy", "Dev-Serving-claims-fraud"}
+
+
+def test_the_only_functions_are_our_own(assembly: Any) -> None:
+    functions = assembly.resources("AWS::Lambda::Function").values()
+    names = {function["Properties"]["FunctionName"] for function in functions}
+    assert names == {"millrace-dev-start-pipeline", "millrace-dev-deploy-model"}
+    types = {r["Type"] for template in assembly.templates.values() for r in template["Resources"].values()}
+    assert not [type_ for type_ in types if type_.startswith(HELPERS)]
+
+
+def test_no_stand_in_of_the_definition_is_left(assembly: Any) -> None:
+    text = json.dumps(assembly.templates)
+    assert "sentinel" not in text
+    assert not [value for value in SENTINELS.values() if value in text]
+
+
+def test_templates_need_no_bootstrap_parameter_and_carry_no_metadata(assembly: Any) -> None:
+    for name, template in assembly.templates.items():
+        assert set(template.get("Parameters", {})) == ({"ModelPackageArn"} if "Serving" in name else set()), name
+        assert not {"Rules", "Metadata"} & set(template), name
+        assert not [key for key, resource in template["Resources"].items() if "Metadata" in resource], name
+
+
+def test_every_bucket_is_versioned_private_and_answers_over_tls_only(assembly: Any) -> None:
+    buckets = assembly.resources("AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for path, bucket in buckets.items():
+        properties = bucket["Properties"]
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, path
+        assert all(properties["PublicAccessBlockConfiguration"].values()), path
+        denials = _denials(assembly.resources("AWS::S3::BucketPolicy"), "Bucket", path)
+        assert {"Bool": {"aws:SecureTransport": "false"}} in denials, path
+
+
+def test_buckets_are_encrypted_with_the_customers_key_but_for_the_access_logs(assembly: Any) -> None:
+    algorithms = {
+        bucket["Properties"]["BucketName"].split("-")[2]: bucket["Properties"]["BucketEncryption"][
+            "ServerSideEncryptionConfiguration"
+        ][0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        for bucket in assembly.resources("AWS::S3::Bucket").values()
+    }
+    assert algorithms == {"raw": "aws:kms", "artifacts": "aws:kms", "logs": "AES256"}
+
+
+def test_only_the_raw_bucket_announces_its_objects_and_does_so_natively(assembly: Any) -> None:
+    announcing = {
+        bucket["Properties"]["BucketName"]: bucket["Properties"]["NotificationConfiguration"]
+        for bucket in assembly.resources("AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in bucket["Properties"]
+    }
+    assert announcing == {
+        "millrace-dev-raw-111111111111-ap-northeast-2": {
+            "EventBridgeConfiguration": {"EventBridgeEnabled": True},
+        }
+    }
+
+
+def test_every_queue_is_encrypted_and_has_a_dead_letter_queue_that_events_reach_too(assembly: Any) -> None:
+    queues = assembly.resources("AWS::SQS::Queue")
+    dead = {path for path, queue in queues.items() if queue["Properties"]["QueueName"].endswith("-dlq")}
+    for path, queue in queues.items():
+        assert "KmsMasterKeyId" in queue["Properties"], path
+        if path not in dead:
+            target = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            assert f"{path.split('/')[0]}/{target}" in dead
+    for path, rule in assembly.resources("AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            assert f"{path.split('/')[0]}/{target['DeadLetterConfig']['Arn']['Fn::GetAtt'][0]}" in dead
+    (schedule,) = assembly.resources("AWS::Scheduler::Schedule").values()
+    assert "DeadLetterConfig" in schedule["Properties"]["Target"]
+
+
+def test_every_queue_refuses_plain_http_and_lets_only_its_rules_send(assembly: Any) -> None:
+    policies = assembly.resources("AWS::SQS::QueuePolicy")
+    for path in assembly.resources("AWS::SQS::Queue"):
+        assert {"Bool": {"aws:SecureTransport": "false"}} in _denials(policies, "Queues", path), path
+    for policy in policies.values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Allow":
+                assert statement["Action"] == "sqs:SendMessage"
+                assert "aws:SourceArn" in statement["Condition"]["ArnEquals"]
+
+
+def test_eventbridge_may_use_the_key_of_the_queues(assembly: Any) -> None:
+    (key,) = assembly.resources("AWS::KMS::Key").values()
+    statements = key["Properties"]["KeyPolicy"]["Statement"]
+    assert {"Service": "events.amazonaws.com"} in [statement["Principal"] for statement in statements]
+    assert key["Properties"]["EnableKeyRotation"] is True
+
+
+def test_messages_that_fail_are_reported_one_by_one(assembly: Any) -> None:
+    mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 2
+    for mapping in mappings.values():
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_a_message_stays_hidden_longer_than_a_function_may_run(assembly: Any) -> None:
+    for stack in ("Dev-Trigger", "Dev-Deploy"):
+        (function,) = assembly.resources("AWS::Lambda::Function", stack=stack).values()
+        visibility = [
+            queue["Properties"]["VisibilityTimeout"]
+            for queue in assembly.resources("AWS::SQS::Queue", stack=stack).values()
+            if "RedrivePolicy" in queue["Properties"]
+        ]
+        assert visibility == [6 * function["Properties"]["Timeout"]]
+
+
+def test_data_outlives_its_stack_unless_a_first_deployment_fails(assembly: Any) -> None:
+    for type_ in ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"):
+        for path, resource in assembly.resources(type_).items():
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", path
+            assert resource["UpdateReplacePolicy"] == "Retain", path
+
+
+def test_the_pipeline_registers_into_a_group_that_exists(assembly: Any) -> None:
+    (pipeline,) = assembly.resources("AWS::SageMaker::Pipeline").values()
+    ((path, group),) = assembly.resources("AWS::SageMaker::ModelPackageGroup").items()
+    assert pipeline["DependsOn"] == [path.split("/")[1]]
+    assert pipeline["Properties"]["PipelineName"] == group["Properties"]["ModelPackageGroupName"] == "claims-fraud"
+
+
+def _denials(policies: dict[str, Any], attribute: str, path: str) -> list[dict[str, Any]]:
+    """The conditions of every Deny that the policies put on the resource at this path."""
+    stack, logical_id = path.split("/")
+    return [
+        statement["Condition"]
+        for policy_path, policy in policies.items()
+        if policy_path.startswith(f"{stack}/") and {"Ref": logical_id} in _listed(policy["Properties"][attribute])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and "Condition" in statement
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_functions_asset_holds_its_own_package_and_nothing_compiled(assembly: Any) -> None:
+    for function in assembly.resources("AWS::Lambda::Function").values():
+        properties = function["Properties"]
+        package = properties["Handler"].split(".")[0]
+        asset = assembly.folder / f"asset.{properties['Code']['S3Key'].removesuffix('.zip')}"
+        files = {str(path.relative_to(asset)) for path in asset.rglob("*") if path.is_file()}
+        assert f"{package}/handler.py" in files
+        assert all(file.startswith(f"{package}/") and file.endswith(".py") for file in files)
+
+
+def test_access_logs_may_be_delivered_before_a_bucket_asks_for_them(assembly: Any) -> None:
+    ((path, logs),) = [
+        item
+        for item in assembly.resources("AWS::S3::BucketPolicy").items()
+        if "logging.s3.amazonaws.com" in json.dumps(item)
+    ]
+    logged = [b for b in assembly.resources("AWS::S3::Bucket").values() if "LoggingConfiguration" in b["Properties"]]
+    assert len(logged) == 2
+    for bucket in logged:
+        assert path.split("/")[1] in bucket["DependsOn"]
+        assert bucket["Properties"]["BucketName"] in json.dumps(logs["Properties"]["PolicyDocument"])
