@@ -43,6 +43,12 @@ class Clock:
                 self._moved.wait(min(left, 3600.0))
         return False
 
+    def dump(self) -> float:
+        return self._offset
+
+    def load(self, offset: float) -> None:
+        self._offset = offset
+
     def wake(self) -> None:
         with self._moved:
             self._moved.notify_all()

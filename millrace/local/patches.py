@@ -6,7 +6,9 @@ moto version fails at start-up and not somewhere in a run.
 
 from __future__ import annotations
 
+import functools
 import gc
+import json
 import mmap
 import re
 import threading
@@ -17,6 +19,7 @@ from millrace.local.clients import account_of_root_key
 from millrace.local.objects import ObjectFile, ObjectFiles
 
 MOTO_VERSION = "5.2.5"
+AWS_MANAGED = ":iam::aws:policy/"
 ROLE_ARN = re.compile(r"^arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)$")
 
 
@@ -50,6 +53,7 @@ def apply(files: ObjectFiles, events: S3Events) -> None:
     _keep_no_instances()
     _accounts_from_keys()
     _assume_only_roles_that_exist()
+    _aws_managed_policies_on_demand()
     _bodies_in_files(files)
     _bucket_policies_neutral()
     _s3_events_to(events)
@@ -130,6 +134,31 @@ def _assume_only_roles_that_exist() -> None:
         return known_identity(self, access_key_id, region)
 
     known_identity = _change(STSBackend, "get_caller_identity", caller_identity)
+
+
+def _aws_managed_policies_on_demand() -> None:
+    """moto has none of AWS's managed policies, or all 1,400 of them in every account; ours come when named."""
+    from moto.iam.models import AWSManagedPolicy, IAMBackend
+
+    @functools.cache
+    def documents() -> dict[str, Any]:
+        from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+        found = json.loads(aws_managed_policies_data)
+        return {f"arn:aws:iam::aws:policy{entry['Path']}{name}": (name, entry) for name, entry in found.items()}
+
+    def loading_first(method: str) -> None:
+        def call(self: Any, policy_arn: str, *args: Any, **kwargs: Any) -> Any:
+            if AWS_MANAGED in policy_arn and policy_arn not in self.managed_policies and policy_arn in documents():
+                name, document = documents()[policy_arn]
+                made = AWSManagedPolicy.from_data(name, self.account_id, self.region_name, document)
+                self.managed_policies[policy_arn] = made
+            return known(self, policy_arn, *args, **kwargs)
+
+        known = _change(IAMBackend, method, call)
+
+    for method in ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy", "get_policy_version"):
+        loading_first(method)
 
 
 def _bodies_in_files(files: ObjectFiles) -> None:

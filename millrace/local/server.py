@@ -97,42 +97,27 @@ class EmbeddedAWS:
 
     def _services(self) -> Any:
         from millrace.local import patches
-
-        # TEMPORARY while the parts are being written: a missing part is left out
-        import importlib
-
+        from millrace.local.cloudformation.service import CloudFormation
+        from millrace.local.events.service import Events
         from millrace.local.gateway import Gateway
+        from millrace.local.lambdas.service import Lambda
         from millrace.local.objects import ObjectFiles
-        from millrace.local.state import State
+        from millrace.local.sagemaker.service import SageMaker, SageMakerRuntime
+        from millrace.local.service import Service
+        from millrace.local.state import Persistent, State
 
         world = self.world
-
-        def part(module, name):
-            try:
-                return getattr(importlib.import_module(module), name)
-            except (ImportError, AttributeError) as error:
-                print("left out:", module, name, error, file=sys.stderr)
-                return None
-
-        class NoEvents:
-            name, complete, operations = "events", False, {}
-            publish = s3_event = staticmethod(lambda **k: "none")
-
-        events = (part("millrace.local.events.service", "Events") or (lambda w: NoEvents()))(world)
+        events = Events(world)
         world.connect_events(events.publish)
         patches.apply(ObjectFiles(self._folder / "objects"), events)
-        services = [events]
-        for module, name in (("lambdas", "Lambda"), ("sagemaker", "SageMaker"), ("cloudformation", "CloudFormation")):
-            cls = part(f"millrace.local.{module}.service", name)
-            if cls:
-                services.append(cls(world))
-            if cls and name == "SageMaker":
-                runtime = part("millrace.local.sagemaker.service", "SageMakerRuntime")
-                if runtime:
-                    services.append(runtime(world, services[-1]))
+        functions = Lambda(world)
+        sagemaker = SageMaker(world)
+        cloudformation = CloudFormation(world)
+        services: list[Service] = [events, functions, sagemaker, SageMakerRuntime(world, sagemaker), cloudformation]
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]
-        stores = {each.name: each.store for each in services if hasattr(each, "store")}
+        stores: dict[str, Persistent] = {"clock": world.clock}
+        stores.update({each.name: each.store for each in (events, functions, sagemaker, cloudformation)})
         self._state = State(self._folder, stores)
         self._state.load()
         internal = {"health": self._health, "clock": self._clock, "reset-sessions": self._forget}

@@ -10,7 +10,7 @@ import functools
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.model import Shape
@@ -166,7 +166,16 @@ class Answer:
 
 def answer(operation: Operation, result: dict[str, Any] | None) -> Answer:
     """The bytes of a successful result, given as plain values in the operation's output shape."""
-    return _serialise(operation, result or {})
+    made = _serialise(operation, result or {})
+    return replace(made, status=_chosen_status(operation, result or {}) or made.status)
+
+
+def _chosen_status(operation: Operation, result: dict[str, Any]) -> int | None:
+    """The member that an operation answers as its HTTP status (Lambda's Invoke has one), if given."""
+    shape = operation.model.output_shape
+    members = shape.members.items() if shape is not None else ()
+    found = (name for name, member in members if member.serialization.get("location") == "statusCode")
+    return next((result[name] for name in found if name in result), None)
 
 
 def refusal(operation: Operation, error: ServiceError) -> Answer:
@@ -183,7 +192,7 @@ def _serialise(operation: Operation, result: Any) -> Answer:
         operation.model, context=SerializationContext(request_id)
     )
     response = serializer.serialize(result)
-    body = response["body"]
+    body = response["body"] or b""
     headers = {**response["headers"], "x-amzn-RequestId": request_id}
     return Answer(response["status_code"], headers, body.encode() if isinstance(body, str) else body)
 

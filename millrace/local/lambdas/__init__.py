@@ -1,0 +1,1 @@
+"""Lambda functions of the embedded AWS: warm worker processes, asynchronous invocations, queue pollers."""
