@@ -1,0 +1,1 @@
+"""SageMaker's control plane in the embedded AWS: a store, jobs that run, the model registry, endpoints."""

@@ -1,0 +1,76 @@
+"""Runs a job's program as a child of its image's fork server and carries its output into CloudWatch Logs."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.sagemaker.jobs.control import Control
+from millrace.local.world import World
+
+TAIL_LINES = 400
+# A daemon that left the process group may hold the pipe open; its output is not waited for.
+DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Command:
+    argv: list[str]
+    env: dict[str, str]
+    cwd: Path
+    environment: str
+    network: bool = True
+    max_seconds: float = 86400.0
+
+
+@dataclass
+class Ended:
+    """How the program ended, and the last lines it printed."""
+
+    code: int = 0
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+
+def run(world: World, command: Command, *, log: LogStream, control: Control, on_line: Callable[[str], None]) -> Ended:
+    """Run it to its end."""
+    ended = Ended()
+    reader, writer = os.pipe()
+    try:
+        child = world.runtimes.get(command.environment).spawn(
+            command.argv,
+            env=command.env,
+            cwd=command.cwd,
+            stdout=writer,
+            stderr=writer,
+            network=command.network,
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+
+    def pump() -> None:
+        for line in lines_of(reader):
+            ended.lines.append(line)
+            log.write(line)
+            on_line(line)
+
+    pumping = world.spawn(pump, name=f"log of {child.pid}")
+    control.attach(child, seconds=command.max_seconds)
+    code = child.wait()
+    control.finished()
+    pumping.join(DRAIN_SECONDS)
+    ended.code = code if code is not None else -9
+    return ended
+
+
+def lines_of(descriptor: int) -> Iterator[str]:
+    """The lines written to a pipe, until all writers have closed it."""
+    with os.fdopen(descriptor, "r", encoding="utf-8", errors="replace", newline="\n") as stream:
+        for line in stream:
+            yield line.rstrip("\r\n")

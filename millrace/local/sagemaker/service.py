@@ -1,0 +1,65 @@
+"""The SageMaker services of the embedded AWS, put together from their parts. `millrace.local.server` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from millrace.local.sagemaker.jobs.operations import JobOperations
+from millrace.local.sagemaker.models import Models
+from millrace.local.sagemaker.pipelines.service import PipelineOperations
+from millrace.local.sagemaker.registry import Registry
+from millrace.local.sagemaker.resources import Resources
+from millrace.local.sagemaker.store import Store
+from millrace.local.sagemaker.tags import TagOperations
+from millrace.local.service import Handler
+from millrace.local.serving.endpoints import Endpoints
+from millrace.local.serving.runtime import RuntimeOperations
+from millrace.local.world import World
+
+
+class SageMaker:
+    """The control plane: whatever it does not have is refused."""
+
+    name = "sagemaker"
+    complete = True
+
+    def __init__(self, world: World) -> None:
+        self.store = Store()
+        resources = Resources(world, self.store)
+        registry = Registry(resources)
+        self.jobs = JobOperations(resources)
+        self.endpoints = Endpoints(resources)
+        self.pipelines = PipelineOperations(world, self.store)
+        parts = (self.jobs, registry, Models(resources, registry), self.endpoints, self.pipelines)
+        self._operations = dict(TagOperations(self.store).operations)
+        for part in parts:
+            self._operations.update(part.operations)
+
+    @property
+    def operations(self) -> Mapping[str, Handler]:
+        return self._operations
+
+    def start(self) -> None:
+        """After the saved state was loaded: jobs that ran are over, endpoints serve again."""
+        self.jobs.resume()
+        self.endpoints.resume()
+        self.pipelines.resume()
+
+    def stop(self) -> None:
+        with self.store.changed:
+            self.store.changed.notify_all()
+        self.endpoints.stop()
+
+
+class SageMakerRuntime:
+    """InvokeEndpoint, through the endpoints of a SageMaker."""
+
+    name = "sagemaker-runtime"
+    complete = True
+
+    def __init__(self, world: World, sagemaker: SageMaker) -> None:
+        self._runtime = RuntimeOperations(sagemaker.store, sagemaker.endpoints)
+
+    @property
+    def operations(self) -> Mapping[str, Handler]:
+        return self._runtime.operations

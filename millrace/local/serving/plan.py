@@ -1,0 +1,74 @@
+"""What an endpoint configuration asks for, resolved: the container, model data and role of each variant."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from millrace.local.sagemaker.kinds import MODEL, MODEL_PACKAGE
+from millrace.local.sagemaker.registry import locate
+from millrace.local.sagemaker.resources import Resources
+from millrace.local.sagemaker.store import Place, Record
+from millrace.local.service import Caller
+
+STARTUP_SECONDS = 480
+
+
+@dataclass(frozen=True)
+class VariantPlan:
+    """One production variant; kept in the endpoint's record, so that a restart needs nothing else."""
+
+    name: str
+    image: str
+    model_data: str
+    compressed: bool
+    environment: dict[str, str]
+    role: str
+    isolated: bool
+    weight: float
+    count: int
+    startup_seconds: int
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def load(cls, content: dict[str, Any]) -> VariantPlan:
+        return cls(**content)
+
+
+def plan(resources: Resources, caller: Caller, config: Record) -> list[VariantPlan]:
+    return [_variant(resources, caller, entry) for entry in config["ProductionVariants"]]
+
+
+def _variant(resources: Resources, caller: Caller, entry: dict[str, Any]) -> VariantPlan:
+    model = resources.get(MODEL, Place.of(caller), entry["ModelName"])
+    own = (model.get("Containers") or [model.get("PrimaryContainer")])[0]
+    container = _packaged(resources, caller, own) if own.get("ModelPackageName") else own
+    data, compressed = _model_data(container)
+    return VariantPlan(
+        name=entry["VariantName"],
+        image=container["Image"],
+        model_data=data,
+        compressed=compressed,
+        environment={**(container.get("Environment") or {}), **(own.get("Environment") or {})},
+        role=model["ExecutionRoleArn"],
+        isolated=bool(model.get("EnableNetworkIsolation")),
+        weight=float(entry.get("InitialVariantWeight", 1.0)),
+        count=int(entry.get("InitialInstanceCount") or 1),
+        startup_seconds=int(entry.get("ContainerStartupHealthCheckTimeoutInSeconds") or STARTUP_SECONDS),
+    )
+
+
+def _packaged(resources: Resources, caller: Caller, own: dict[str, Any]) -> dict[str, Any]:
+    place, name = locate(caller, own["ModelPackageName"])
+    package = resources.get(MODEL_PACKAGE, place, name)
+    container: dict[str, Any] = package["InferenceSpecification"]["Containers"][0]
+    return container
+
+
+def _model_data(container: dict[str, Any]) -> tuple[str, bool]:
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if source:
+        return source["S3Uri"], source.get("CompressionType") == "Gzip"
+    return container.get("ModelDataUrl", ""), True

@@ -1,0 +1,238 @@
+"""One production variant: its model data on disk and the processes that serve it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+from millrace.errors import MillraceError
+from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.images import environment_of
+from millrace.local.sagemaker.jobs.archive import unpack
+from millrace.local.sagemaker.jobs.failure import exception_of, last_line
+from millrace.local.sagemaker.jobs.folder import JobFolder
+from millrace.local.sagemaker.jobs.job import SESSION, credentials
+from millrace.local.sagemaker.jobs.transfer import Source, download
+from millrace.local.sagemaker.store import Place
+from millrace.local.serving.instance import Gone, Instance
+from millrace.local.serving.plan import VariantPlan
+from millrace.local.world import World
+
+log = logging.getLogger("millrace")
+
+RESTARTS = 5
+DRAIN_SECONDS = 65.0
+READY_SECONDS = 60.0
+
+
+class DeploymentFailed(MillraceError):
+    """The text is the endpoint's FailureReason."""
+
+
+class Draining(Exception):
+    """The variant takes no more requests: ask the endpoint's new one."""
+
+
+class NoInstance(Exception):
+    """No process of the variant is ready."""
+
+
+class Variant:
+    """Starts, restarts, lends and ends the processes of a variant."""
+
+    def __init__(
+        self, world: World, place: Place, endpoint: str, plan: VariantPlan, *, failed: Callable[[str], None]
+    ) -> None:
+        self.plan = plan
+        self.weight = plan.weight
+        self._world = world
+        self._place = place
+        self._endpoint = endpoint
+        self._failed = failed
+        base = world.folder / "endpoints" / place.account / place.region / endpoint
+        self._folder = JobFolder((base / f"{plan.name}-{uuid.uuid4().hex[:8]}").absolute())
+        self._changed = threading.Condition()
+        self._instances: list[Instance] = []
+        self._busy: dict[Instance, int] = {}
+        self._retired: set[Instance] = set()
+        self._ending = False
+        self._deaths = 0
+
+    @property
+    def count(self) -> int:
+        return len(self._instances)
+
+    def start(self) -> None:
+        """Model data, then the processes; DeploymentFailed says why not."""
+        try:
+            self._fetch()
+            for _ in range(self.plan.count):
+                self._add(self._launch())
+        except BaseException:
+            self.end()
+            raise
+
+    def scale(self, count: int) -> None:
+        while self.count < count:
+            self._add(self._launch())
+        while self.count > max(count, 1):
+            with self._changed:
+                instance = self._instances.pop()
+            self._retire(instance)
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Instance]:
+        """The least busy process, waiting for one while it is being restarted."""
+        deadline = time.monotonic() + READY_SECONDS
+        with self._changed:
+            while not self._instances and not self._ending:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise NoInstance(self.plan.name)
+            if self._ending:
+                raise Draining(self.plan.name)
+            instance = min(self._instances, key=lambda each: self._busy.get(each, 0))
+            self._busy[instance] = self._busy.get(instance, 0) + 1
+        try:
+            yield instance
+        except Gone:
+            # Whatever still is of it must not get another request; `_watch` starts a new one.
+            with self._changed:
+                if instance in self._instances:
+                    self._instances.remove(instance)
+            instance.child.kill()
+            raise
+        finally:
+            with self._changed:
+                self._busy[instance] = self._busy.get(instance, 1) - 1
+                self._changed.notify_all()
+
+    def end(self, *, drain: bool = True) -> None:
+        """Take no more requests, let those under way finish, end the processes."""
+        with self._changed:
+            self._ending = True
+            instances, self._instances = self._instances, []
+            self._changed.notify_all()
+        for instance in instances:
+            self._retire(instance, drain=drain)
+        shutil.rmtree(self._folder.path, ignore_errors=True)
+
+    def _retire(self, instance: Instance, *, drain: bool = True) -> None:
+        with self._changed:
+            self._retired.add(instance)
+            if drain:
+                self._changed.wait_for(lambda: not self._busy.get(instance), DRAIN_SECONDS)
+        instance.stop()
+        with self._changed:
+            self._busy.pop(instance, None)
+
+    def _fetch(self) -> None:
+        plan, ml = self.plan, self._folder.ml
+        for folder in (ml / "model", self._folder.home, self._folder.tmp):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not plan.model_data:
+            return
+        s3 = self._world.aws.role_client(plan.role, "s3", region=self._place.region, session=SESSION)
+        target = self._folder.tmp if plan.compressed else ml / "model"
+        try:
+            download(s3, Source(plan.model_data), target, role=plan.role, check=lambda: None)
+            if plan.compressed:
+                file = target / plan.model_data.rsplit("/", 1)[1]
+                unpack(file, ml / "model")
+                file.unlink()
+        except (MillraceError, OSError) as error:
+            raise DeploymentFailed(
+                f"Failed to extract model data from {plan.model_data} for production variant {plan.name}: {error}"
+            ) from error
+
+    def _launch(self) -> Instance:
+        """A process that answers /ping."""
+        try:
+            environment = environment_of(self.plan.image)
+            instance = Instance(
+                self._world,
+                environment=environment,
+                env=self._environment(),
+                cwd=self._folder.path,
+                network=not self.plan.isolated,
+                log=self._log_stream(),
+            )
+        except MillraceError as error:
+            raise DeploymentFailed(str(error)) from error
+        if instance.ready(self.plan.startup_seconds):
+            return instance
+        instance.child.kill()
+        instance.wait()
+        said = exception_of(list(instance.lines), inside=str(self._folder.path)) or last_line(list(instance.lines))
+        raise DeploymentFailed(
+            f"The primary container for production variant {self.plan.name} did not pass the ping health check. "
+            "Please check CloudWatch logs for this endpoint. " + self._folder.outside(said)
+        )
+
+    def _environment(self) -> dict[str, str]:
+        region, user = self._place.region, self.plan.environment
+        for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
+            if not user.get(name):
+                raise DeploymentFailed(f"The container of variant {self.plan.name} has no {name} in its Environment")
+        env = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self._folder.home),
+            "TMPDIR": str(self._folder.tmp),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "SAGEMAKER_BASE_DIR": str(self._folder.ml),
+        }
+        if not self.plan.isolated:
+            env |= credentials(self._world, self.plan.role, region)
+        return env | {name: self._folder.inside(value) for name, value in user.items()}
+
+    def _log_stream(self) -> LogStream:
+        return LogStream(
+            self._world,
+            account=self._place.account,
+            region=self._place.region,
+            group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
+            stream=f"{self.plan.name}/i-{uuid.uuid4().hex[:17]}",
+        )
+
+    def _add(self, instance: Instance) -> None:
+        with self._changed:
+            self._instances.append(instance)
+            self._changed.notify_all()
+        self._world.spawn(self._watch, instance, name=f"endpoint {self._endpoint} {self.plan.name}")
+
+    def _watch(self, instance: Instance) -> None:
+        """Start another process when this one ends by itself."""
+        code = instance.wait()
+        with self._changed:
+            if self._ending or instance in self._retired or self._world.stopping.is_set():
+                return
+            if instance in self._instances:
+                self._instances.remove(instance)
+            self._deaths += 1
+        log.warning("endpoint %s, variant %s: a process ended with %s", self._endpoint, self.plan.name, code)
+        try:
+            if self._deaths > RESTARTS:
+                raise DeploymentFailed(
+                    f"The container for production variant {self.plan.name} ended {self._deaths} times, "
+                    f"the last time with {code}."
+                )
+            self._replace()
+        except DeploymentFailed as error:
+            self._failed(str(error))
+
+    def _replace(self) -> None:
+        instance = self._launch()
+        with self._changed:
+            ending = self._ending
+        if ending:
+            instance.stop()
+        else:
+            self._add(instance)
