@@ -1,0 +1,102 @@
+# What one can do here. `make` alone lists it. Needs git, make and Python 3.11 to 3.13, nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_INSTALL := $(UV) pip sync --quiet --require-hashes
+ENVIRONMENTS := $(VENV)/environments
+XGBOOST := $(ENVIRONMENTS)/sagemaker-xgboost-3.2-0
+LAMBDA := $(ENVIRONMENTS)/lambda-python
+TOOLKIT := $(ENVIRONMENTS)/toolkit
+PYTHONS := $(PYTHON) python3 python3.12 python3.13 python3.11
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PROBLEM := Millrace needs Python 3.11, 3.12 or 3.13, and none of these is one: $(strip $(PYTHONS)).
+SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(BIN)/millrace
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check lock synth cdk cdk-check clean distclean
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP) ## make .venv: the toolbox and one environment per runtime (demo and test do it for you)
+
+demo: setup ## everything once: deploy, drop data, run, approve, predict
+	@$(BIN)/millrace demo
+
+test: setup $(TOOLKIT)/.packages ## all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## lint, format, types, import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@PYTHONPATH=lambda $(BIN)/lint-imports --no-logo
+
+synth: setup ## write the templates and assets to cdk.out
+	@$(BIN)/python app.py
+
+cdk: node_modules/.package-lock.json ## install the pinned CDK CLI (needed to deploy to AWS)
+
+cdk-check: setup cdk ## the real CDK CLI: bootstrap, deploy, deploy again, destroy on a private embedded AWS
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/e2e/cdk_check.py
+
+lock: setup ## pin the newest packages that the requirements*.in files allow
+	@set -e; for name in requirements requirements-image requirements-lambda requirements-toolkit; do \
+		echo "$$name.in -> $$name.lock"; \
+		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+			$$name.in --output-file $$name.lock > /dev/null; \
+	done
+
+clean: ## remove what is made from the sources (keeps .venv and the state of the embedded AWS)
+	@rm -rf cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## stop the embedded AWS, remove its state and .venv too
+	@if [ -x $(BIN)/millrace ]; then $(BIN)/millrace down; fi
+	@rm -rf .millrace $(VENV)
+
+# Set-up: each stamp says that a lock file has been installed.
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c '$(SUPPORTED)' 2> /dev/null; then \
+			echo "Making $(VENV) with $$("$$python" --version)"; \
+			"$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+			exit 0; \
+		fi; \
+	done; \
+	echo "$(PROBLEM)" >&2; \
+	echo "Install one, or name one: make setup PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+$(UV): requirements-uv.lock | $(BIN)/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.packages: requirements.lock $(UV)
+	@echo "Installing the toolbox (about 1 GB; the first time takes a few minutes)"
+	@$(UV_INSTALL) --python $(BIN)/python $<
+	@touch $@
+
+$(XGBOOST)/.packages: requirements-image.lock
+$(LAMBDA)/.packages: requirements-lambda.lock
+$(TOOLKIT)/.packages: requirements-toolkit.lock
+
+$(ENVIRONMENTS)/%/.packages: $(UV)
+	@echo "Installing the runtime $*"
+	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(@D)
+	@$(UV_INSTALL) --python $(@D)/bin/python $(filter %.lock,$^)
+	@touch $@
+
+$(BIN)/millrace: Makefile | $(BIN)/python
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "millrace.pth").write_text("$(CURDIR)\n")'
+	@printf '#!/bin/sh\nexec "%s/python" -P -m millrace "$$@"\n' "$(CURDIR)/$(BIN)" > $@
+	@chmod +x $@
+
+node_modules/.package-lock.json: package-lock.json | $(VENV)/.packages
+	@echo "Installing the CDK CLI"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,87 @@
+"""`millrace` without a command: where you are, and the next command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from millrace.cli import project, screen, server
+from millrace.cli.connect import Connection, Options
+
+if TYPE_CHECKING:
+    from millrace.cli.system import System
+
+NAME_WIDTH = 11
+
+
+def show(options: Options) -> None:
+    """Print one line per stage of the way, as far as one has come, and what comes next."""
+    if options.profile:
+        connection = options.connect()
+        _line("AWS", f"account {connection.account}, {connection.region}, profile {options.profile}")
+    else:
+        running = server.find()
+        if running is None:
+            _line("server", "not running")
+            begun = (project.home() / "server.log").is_file()
+            _next("millrace up" if begun else "millrace demo", "start it" if begun else "everything once, in a minute")
+            return
+        connection = options.embedded(running)
+        account, region = options.place()
+        _line("server", f"up at {running.url}, account {account}, {region}")
+    _next(*_walk(connection))
+
+
+def _walk(connection: Connection) -> tuple[str, str]:
+    """Say what is there; the answer is the next command and why."""
+    from millrace.cli import serving, system
+
+    for stack in serving.stacks(connection):
+        if "ROLLBACK" in stack["StackStatus"] or "FAILED" in stack["StackStatus"]:
+            _line("stack", f"{stack['StackName']} is {stack['StackStatus']}", screen.BAD)
+    deployed = system.search(connection)
+    if deployed is None:
+        _line("deployed", "nothing")
+        return "millrace deploy", "make the stacks of cdk.out"
+    _line("deployed", f"{deployed.name}: {', '.join(deployed.tables)}")
+    steps = [_model(connection, deployed, model) for model in deployed.tables]
+    return min(steps)[1]
+
+
+def _model(connection: Connection, deployed: System, model: str) -> tuple[int, tuple[str, str]]:
+    """One model's way; with how far it got, so that the model furthest behind decides what is next."""
+    from millrace.cli import drop, executions, serving
+
+    screen.say(f"{model}:", screen.STRONG)
+    absent = drop.missing(connection, deployed, model)
+    have = [table for table in deployed.tables[model] if table not in absent]
+    _line("data", ", ".join([f"{table}: yes" for table in have] + [f"{table}: none" for table in absent]))
+    if absent:
+        files = " ".join(f"{table}.csv" for table in absent)
+        return 0, (f"millrace drop {files}", "a run starts when every table has a file")
+    runs = executions.recent(connection, model=model, limit=1)
+    if not runs:
+        _line("runs", "none yet")
+        return 1, ("millrace logs start-pipeline", "the run starts by itself; here you see why it does not")
+    _line("runs", f"the newest, {runs[0].id}, is {runs[0].state}")
+    if not runs[0].over:
+        return 1, ("millrace runs --follow", "watch it")
+    versions = serving.versions(connection, model)
+    _line("versions", ", ".join(f"{each.number} {each.state}" for each in versions[:4]) or "none")
+    endpoint = serving.endpoint(connection, model)
+    served = next((f"version {each.number}" for each in versions if endpoint and each.arn == endpoint.package), "")
+    _line("endpoint", f"{endpoint.state} {served}".strip() if endpoint else "none yet")
+    if versions and versions[0].state == serving.PENDING:
+        return 2, ("millrace approve", f"let version {versions[0].number} go live")
+    if endpoint is None:
+        return 1, (f"millrace runs {runs[0].id}", "see why no version is approved")
+    return 3, ("millrace invoke", "score rows at the endpoint")
+
+
+def _line(name: str, text: str, style: str | None = None) -> None:
+    screen.say(f"  {name.ljust(NAME_WIDTH)} {text}", style)
+
+
+def _next(command: str, why: str) -> None:
+    screen.say()
+    screen.say(f"Next: {command}   ({why})", screen.STRONG)
+    screen.say_path()
