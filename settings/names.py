@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from functools import cache
 
-import botocore.session
+import botocore.loaders
 
 PROCESSING = "ProcessingInstanceType"
 TRAINING = "TrainingInstanceType"
@@ -21,15 +21,19 @@ _TABLE = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 @cache
 def instance_types(kind: str) -> frozenset[str]:
     """The instance types SageMaker accepts for `PROCESSING`, `TRAINING`, `ENDPOINT` or `TRANSFORM`."""
-    return frozenset(_session().get_service_model("sagemaker").shape_for(kind).enum)
+    return frozenset(_botocore().load_service_model("sagemaker", "service-2")["shapes"][kind]["enum"])
 
 
 @cache
 def regions() -> frozenset[str]:
     """The regions that have SageMaker, in every partition."""
-    session = _session()
-    partitions = session.get_available_partitions()
-    return frozenset(name for partition in partitions for name in session.get_available_regions("sagemaker", partition))
+    partitions = _botocore().load_data("endpoints")["partitions"]
+    return frozenset(
+        name
+        for partition in partitions
+        for name in partition["services"].get("api.sagemaker", {}).get("endpoints", ())
+        if name in partition["regions"]
+    )
 
 
 def wrong_account_id(text: str) -> str | None:
@@ -70,5 +74,6 @@ def choices(text: str, allowed: Collection[str]) -> str:
 
 
 @cache
-def _session() -> botocore.session.Session:
-    return botocore.session.Session()
+def _botocore() -> botocore.loaders.Loader:
+    # Not a session: that would read the user's profiles, and fail on one that does not exist.
+    return botocore.loaders.Loader()

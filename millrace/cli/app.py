@@ -83,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options_first(list(sys.argv[1:] if arguments is None else arguments))
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return int(app(given, prog_name="millrace", standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        code = int(app(given, prog_name="millrace", standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # typer's way to report Ctrl-C
+            print("Interrupted.", file=sys.stderr)
+        return code
     except BrokenPipeError:  # the reader of our pipe (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

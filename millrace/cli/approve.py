@@ -87,7 +87,8 @@ class Deployment:
             over = not event.state.endswith("IN_PROGRESS")
             seconds = ((event.when if over else datetime.now(UTC)) - started).total_seconds()
             rows[event.resource] = Row(event.resource, event.state, max(seconds, 0.0), event.reason)
-        return list(rows.values())
+        own = rows.pop(self._stack, None)  # the stack ends last
+        return [*rows.values(), *([own] if own else [])]
 
     def _new_events(self) -> list[serving.Event]:
         new = [event for event in serving.events(self.connection, self._stack) if event.id not in self._before]

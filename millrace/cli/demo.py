@@ -49,6 +49,7 @@ def demo(
     except KeyboardInterrupt:
         if started:  # what this command started ends with it
             server.stop(running)
+            screen.warn("The embedded AWS is stopped again.")
         raise
     screen.say()
     screen.say(f"Done in {screen.duration(time.monotonic() - began)}.", screen.GOOD)
@@ -89,14 +90,15 @@ class _Journey:
         self.best_auc = data.best_auc
         screen.say(f"  {rows:,} made-up claims, {data.frauds} of them frauds (seed {seed})")
         before = self._run_arns()
-        if demo_data_set.is_there(self.connection, self.deployed, data):
-            screen.say("  The bucket holds these very files: nothing new, so no new run (other data: --fresh-data).")
-            before = set()
-        else:
+        new = not demo_data_set.is_there(self.connection, self.deployed, data)
+        if new:
             demo_data_set.remove_old(self.connection, self.deployed)
             demo_data_set.upload(self.connection, self.deployed, data)
-        arn = self._started_run(before)
-        screen.heading(f"4. The run {arn.rsplit('/', 1)[-1]} of the pipeline {MODEL}, started by the upload")
+        else:
+            screen.say("  The bucket holds these very files: nothing new, so no new run (other data: --fresh-data).")
+        arn = self._started_run(before if new else set())
+        cause = "started by the upload" if new else "started by the earlier upload"
+        screen.heading(f"4. The run {arn.rsplit('/', 1)[-1]} of the pipeline {MODEL}, {cause}")
         run = runs.watch(self.connection, arn)
         if run.state != "Succeeded":
             raise MillraceError(f"the run ended as {run.state}: `millrace logs {run.id}` shows what its jobs printed")
@@ -110,7 +112,7 @@ class _Journey:
         screen.heading("5. The verdict")
         screen.say(
             f"  AUC {auc['value']:.3f} ± {auc['standard_deviation']:.3f} on claims it has never seen; "
-            f"the floor is {self._floor():.2f}, the best reachable on these data {self.best_auc:.3f}"
+            f"the floor is {self._floor():.2f}, the best possible on average {self.best_auc:.3f}"
         )
         screen.say(f"  report: {project.short(evaluation.page)}")
         return evaluation

@@ -51,6 +51,7 @@ class StackDeployment:
         self._report = report
         self._seen: set[str] = set()
         self._failures: list[dict[str, Any]] = []
+        self._left: list[str] = []
 
     @property
     def _name(self) -> str:
@@ -131,6 +132,8 @@ class StackDeployment:
             own = event["PhysicalResourceId"] == event["StackId"]
             if event["ResourceStatus"].endswith("_FAILED") and not own:
                 self._failures.append(event)
+            if event["ResourceStatus"] == "DELETE_SKIPPED":
+                self._left.append(self._path(event["LogicalResourceId"]))
             self._report(
                 Progress(
                     "stack" if own else "resource",
@@ -149,7 +152,7 @@ class StackDeployment:
     def _explain(self, status: str, reason: str) -> str:
         """What failed, why, and what state the stack is in now."""
         after = {
-            "ROLLBACK_COMPLETE": "The stack was rolled back: nothing of it is left.",
+            "ROLLBACK_COMPLETE": f"The stack was rolled back: {self._leftovers()}.",
             "UPDATE_ROLLBACK_COMPLETE": "The stack was rolled back: it is as it was before.",
         }.get(status, f"The stack is in {status}.")
         causes = [one for one in self._failures if one.get("ResourceStatusReason") not in CANCELLED]
@@ -158,6 +161,11 @@ class StackDeployment:
         first = causes[0]
         what = f"{self._path(first['LogicalResourceId'])} ({first['ResourceType']})"
         return f"{self._name}: {what} failed: {first.get('ResourceStatusReason', reason)} {after}"
+
+    def _leftovers(self) -> str:
+        if not self._left:
+            return "nothing of it is left"
+        return f"only what it retains is left ({', '.join(self._left)}); delete that before the next attempt"
 
     def _delete(self) -> None:
         """Remove what an attempt that never succeeded left behind."""

@@ -14,6 +14,7 @@ ROOT_KEY_PREFIX = "AKIA0LOC"
 ROOT_SECRET = "millrace"
 SESSION_SECONDS = 3600
 RENEW_BEFORE_SECONDS = 300
+LONGEST_CALL_SECONDS = 930
 
 
 def root_access_key(account: str) -> str:
@@ -40,6 +41,7 @@ class Clients:
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, ...], Any] = {}
         self._sessions: dict[tuple[str, str], _Session] = {}
+        self._loader: Any = None
 
     def client(self, service: str, *, account: str, region: str) -> Any:
         """A client with the credentials of the account's root."""
@@ -88,15 +90,24 @@ class Clients:
     def _make(self, service: str, region: str, keys: dict[str, str]) -> Any:
         import boto3
         from botocore.config import Config
+        from botocore.session import Session
 
+        # One loader for all sessions: it keeps the service models it has read.
+        if self._loader is None:
+            self._loader = Session().get_component("data_loader")
+        core = Session()
+        core.register_component("data_loader", self._loader)
         session = boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),
             region_name=region,
         )
         config = Config(
-            retries={"total_max_attempts": 2},
+            # A function may take 15 minutes, and calling it twice would run it twice.
+            retries={"total_max_attempts": 1 if service == "lambda" else 2},
+            read_timeout=LONGEST_CALL_SECONDS,
             max_pool_connections=32,
             s3={"addressing_style": "path"},
         )

@@ -39,6 +39,13 @@ class ObjectFile:
         self.path = path
         self._position = 0
 
+    def content(self) -> bytes:
+        """The whole body, whoever else reads it at the same time; empty once the version is gone."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+
     def seek(self, position: int) -> None:
         self._position = position
 

@@ -157,7 +157,13 @@ def _aws_managed_policies_on_demand() -> None:
 
         known = _change(IAMBackend, method, call)
 
-    for method in ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy", "get_policy_version"):
+    for method in (
+        "attach_role_policy",
+        "attach_user_policy",
+        "attach_group_policy",
+        "get_policy",
+        "get_policy_version",
+    ):
         loading_first(method)
 
 
@@ -168,11 +174,10 @@ def _bodies_in_files(files: ObjectFiles) -> None:
 
     def read(self: Any) -> Any:
         body = self._value_buffer
-        if has_request_context() and _one_range(request) and body.path.stat().st_size:
+        if has_request_context() and _one_range(request) and self.contentsize:
             with body.path.open("rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        body.seek(0)
-        return body.read()
+        return body.content()
 
     def write(self: Any, new: bytes | str) -> None:
         if not isinstance(self._value_buffer, ObjectFile):

@@ -46,6 +46,7 @@ def check(aws: Embedded, folder: Path) -> None:
     cdk(aws, folder, "deploy", "Dev/*", "--require-approval", "never")
     after = endpoint(aws)
     assert after == before, f"the second deployment changed the endpoint: {before} -> {after}"
+    forget_versions(aws)
     cdk(aws, folder, "destroy", "Dev/*", "--force")
     assert not stacks(aws), f"destroy left {stacks(aws)}"
 
@@ -84,6 +85,13 @@ def approve(aws: Embedded, package: str) -> None:
     aws.client("sagemaker").update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
     until(lambda: endpoint(aws).get("EndpointStatus") == "InService", "the endpoint to be InService")
     until(lambda: set(stacks(aws).values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, "the stacks to settle")
+
+
+def forget_versions(aws: Embedded) -> None:
+    """A group that holds versions cannot be deleted, here as on AWS: README.md, "Clean up"."""
+    sagemaker = aws.client("sagemaker")
+    for package in sagemaker.list_model_packages(ModelPackageGroupName=MODEL)["ModelPackageSummaryList"]:
+        sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
 
 
 def endpoint(aws: Embedded) -> dict[str, Any]:

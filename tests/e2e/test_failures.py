@@ -109,7 +109,7 @@ def test_a_failed_deployment_rolls_back_and_names_the_resource(deployed: Deploye
     [failed] = [e for e in events if e["ResourceStatus"] == "CREATE_FAILED"]
     assert failed["LogicalResourceId"] == "Bad"
     assert "JSON" in failed["ResourceStatusReason"]
-    with pytest.raises(ClientError, match="NonExistentQueue|does not exist"):
+    with pytest.raises(ClientError, match=r"NonExistentQueue|does not exist"):
         deployed.client("sqs").get_queue_url(QueueName="rolled-back")
 
 
@@ -130,7 +130,7 @@ def test_an_unknown_resource_type_fails_before_anything_is_made(deployed: Deploy
         message = str(error)
 
     assert "AWS::Quantum::Computer" in message
-    with pytest.raises(ClientError, match="NonExistentQueue|does not exist"):
+    with pytest.raises(ClientError, match=r"NonExistentQueue|does not exist"):
         deployed.client("sqs").get_queue_url(QueueName="never-made")
 
 

@@ -123,3 +123,11 @@ def test_a_program_that_does_not_exist_is_named(server: ForkServer, tmp_path: Pa
 def test_a_missing_environment_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MillraceError, match="make setup"):
         ForkServer(tmp_path / "nowhere")
+
+
+def test_a_signal_right_after_the_start_is_not_lost(server: ForkServer, tmp_path: Path) -> None:
+    for _ in range(20):
+        child = server.spawn(["/bin/sleep", "60"], env={}, cwd=tmp_path)
+        child.signal(signal.SIGTERM)
+
+        assert child.wait(20) == -signal.SIGTERM

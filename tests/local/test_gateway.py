@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,18 @@ def test_an_object_comes_back_as_it_was_put_and_lies_in_an_ordinary_file(embedde
     assert file.read_bytes() == body
     s3.delete_object(Bucket="gateway-objects", Key="folder/a b+c%한글.bin")
     assert not file.exists()
+
+
+def test_many_readers_of_one_object_each_get_all_of_it(embedded: Any) -> None:
+    s3 = embedded.client("s3")
+    s3.create_bucket(Bucket="gateway-readers", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    s3.put_object(Bucket="gateway-readers", Key="k", Body=b"x" * 10_000)
+
+    def read(_: int) -> int:
+        return len(s3.get_object(Bucket="gateway-readers", Key="k")["Body"].read())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(200))) == {10_000}
 
 
 def test_a_multipart_upload_of_several_parts_comes_back_whole(embedded: Any) -> None:

@@ -56,7 +56,8 @@ def test_the_deployer_may_update_serving_stacks_only_with_the_limited_role(assem
     assert statement["Resource"] == stack
     assert "cloudformation:RoleArn" in statement["Condition"]["ArnEquals"]
     types = statement["Condition"]["ForAllValues:StringEquals"]["cloudformation:ResourceTypes"]
-    assert all(type_.startswith("AWS::SageMaker::") for type_ in types)
+    assert {type_.rsplit("::", 1)[0] for type_ in types} == {"AWS::SageMaker", "AWS::CloudFormation"}
+    assert not [type_ for type_ in types if "Lambda" in type_ or "IAM" in type_ or type_.endswith("CustomResource")]
 
 
 def test_the_role_that_updates_serving_stacks_reaches_nothing_but_sagemaker_and_the_volumes_key(assembly: Any) -> None:

@@ -7,23 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy_model.deploy import RESOURCE_TYPES
 
 from settings import AccountSettings, ModelSettings, load
+from stacks.serving import SERVED_TYPES
 
 SERVING = "Dev-Serving-claims-fraud"
 
 
 def test_it_holds_sagemaker_resources_only_and_none_before_the_first_approval(assembly: Any) -> None:
     template = assembly.templates[SERVING]
-    resources = template["Resources"].values()
-    assert {resource["Type"] for resource in resources} == {
+    resources = dict(template["Resources"])
+    assert resources.pop("Empty") == {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    assert {resource["Type"] for resource in resources.values()} == {
         "AWS::SageMaker::Model",
         "AWS::SageMaker::EndpointConfig",
         "AWS::SageMaker::Endpoint",
     }
-    assert {resource["Condition"] for resource in resources} == {"Approved"}
+    assert {resource["Condition"] for resource in resources.values()} == {"Approved"}
     assert template["Parameters"]["ModelPackageArn"]["Default"] == "none"
     assert template["Conditions"]["Approved"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ModelPackageArn"}, "none"]}]}
+
+
+def test_the_deploy_function_names_the_types_its_role_is_limited_to(assembly: Any) -> None:
+    types = {resource["Type"] for resource in assembly.templates[SERVING]["Resources"].values()}
+    assert set(RESOURCE_TYPES) == set(SERVED_TYPES) == types
 
 
 def test_the_endpoint_keeps_the_models_name(assembly: Any) -> None:

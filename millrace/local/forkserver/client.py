@@ -20,7 +20,15 @@ SERVER = Path(__file__).with_name("server.py")
 
 # What is worth having in memory before a child of the environment starts; the rest it imports itself.
 PRELOADS: dict[str, tuple[str, ...]] = {
-    "sagemaker-xgboost-3.2-0": ("numpy", "pandas", "pyarrow.csv", "xgboost", "matplotlib.figure"),
+    "sagemaker-xgboost-3.2-0": (
+        "numpy",
+        "pandas",
+        "pyarrow.compute",
+        "pyarrow.csv",
+        "xgboost",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_svg",
+    ),
     "lambda-python": ("boto3", "botocore.session", "botocore.handlers", "json", "logging"),
 }
 

@@ -47,11 +47,11 @@ def serve(control: socket.socket, exec_only: bool) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     try:
         while True:
-            ready, _, _ = select.select([control, wake_reader], [], [])
+            ready, _, _ = select.select([control.fileno(), wake_reader], [], [])
             if wake_reader in ready:
                 os.read(wake_reader, 4096)
                 reap(replies)
-            if control in ready:
+            if control.fileno() in ready:
                 request = receive(control)
                 if request is None:
                     return
@@ -80,9 +80,14 @@ def receive(control: socket.socket) -> tuple[dict, list[int]] | None:
 def start(request: tuple[dict, list[int]], replies: dict[int, socket.socket], exec_only: bool) -> None:
     order, (reply_fd, *standard) = request
     server = os.getpid()
+    settled, settling = os.pipe()
     pid = os.fork()
     if pid == 0:
         become(order, standard, server, exec_only)
+    os.close(settling)
+    # Until the child has its own group and signal handlers a signal would be lost: it closes the pipe then.
+    os.read(settled, 1)
+    os.close(settled)
     for fd in standard:
         os.close(fd)
     reply = socket.socket(fileno=reply_fd)
@@ -196,7 +201,7 @@ def print_as_python(error: BaseException) -> None:
 
 def finish() -> None:
     with contextlib.suppress(Exception):
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

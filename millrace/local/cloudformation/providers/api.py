@@ -96,7 +96,7 @@ class Api:
         differing = changed(old, new)
         client = ctx.client(self.service)
         if "Tags" in differing and self.tagged is not None:
-            known = {**new, **made.attributes}
+            known = {**made.attributes, **new}
             identity = {member: str(known[name]) for member, name in self.tagged.items()} | dict(self.tag_with)
             retag(client, old, new, tag=self.tag_calls[0], untag=self.tag_calls[1], **identity)
             differing.remove("Tags")
@@ -111,14 +111,14 @@ class Api:
         lost = [name for name in differing if not shape or not member_of(shape, self.rename.get(name, name))]
         if self.update_call is None or lost:
             raise ResourceError(f"the embedded AWS cannot change {', '.join(lost)} in place")
-        values = self._input({**new, **made.attributes}) | dict(self.on_update)
+        values = self._input({**made.attributes, **new}) | dict(self.on_update)
         if self.tagged is not None:
             values.pop("Tags", None)
         getattr(client, self.update_call)(**call_input(client, self.update_call, values, only_known=True))
 
     def delete(self, ctx: Context, made: Made, properties: Properties) -> None:
         client = ctx.client(self.service)
-        known = {**properties, **made.attributes}
+        known = {**made.attributes, **properties}
         values = self._input(known)
         values |= {member: known[name] for member, name in self.delete_as.items()}
         try:

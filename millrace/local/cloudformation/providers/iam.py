@@ -123,9 +123,9 @@ class Role(_Principal):
 
 
 def _trust(properties: Properties) -> str:
-    """The trust policy; without a Version IAM takes the oldest language, which moto does not know."""
+    """The trust policy; IAM takes one without a Version, moto only the newest language."""
     document = properties["AssumeRolePolicyDocument"]
-    return text({"Version": "2008-10-17", **document} if isinstance(document, dict) else document)
+    return text({"Version": "2012-10-17", **document} if isinstance(document, dict) else document)
 
 
 class User(_Principal):
