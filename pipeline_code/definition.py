@@ -154,6 +154,7 @@ class _Graph:
                 *("--model", f"{PROCESSING}/input/model"),
                 *("--test", f"{PROCESSING}/input/test"),
                 *("--output", f"{PROCESSING}/output/evaluation"),
+                *("--auc-floor", parameters.auc_floor.to_string()),
             ],
         )
         return ProcessingStep(

@@ -19,7 +19,6 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from millrace.errors import MillraceError
@@ -28,6 +27,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 WARM_ENVIRONMENTS = ("sagemaker-xgboost-3.2-0", "lambda-python")
 WANTED_FILES = 8192
+ENDINGS = {signal.SIGTERM, signal.SIGINT}
 
 log = logging.getLogger("millrace")
 
@@ -165,13 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("werkzeug", "botocore", "boto3", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    wanted = threading.Event()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        wanted.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    # Blocked in every thread and waited for below: a handler can be missed while the main thread falls asleep.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     server = EmbeddedAWS(Settings(options.folder, options.port))
     try:
         server.start()
@@ -179,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"ready {server.url}", flush=True)
-    wanted.wait()
+    signal.sigwait(ENDINGS)
     server.stop()
     return 0
 

@@ -247,6 +247,8 @@ HOST_NETWORK = os.readlink("/proc/self/ns/net") if os.path.exists("/proc/self/ns
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
+    # The embedded AWS blocks what ends it, and a new process inherits that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     exec_only = sys.argv[3:] == ["exec"]
     if not exec_only:
         for module in filter(None, sys.argv[2].split(",")):
