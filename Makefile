@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-UV_INSTALL := $(UV) pip sync --quiet --require-hashes
+UV_INSTALL := $(UV) pip sync --quiet --require-hashes --compile-bytecode
+COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 ENVIRONMENTS := $(VENV)/environments
 XGBOOST := $(ENVIRONMENTS)/sagemaker-xgboost-3.2-0
 LAMBDA := $(ENVIRONMENTS)/lambda-python
@@ -32,6 +33,7 @@ check: setup ## lint, format, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@MYPYPATH=pipeline_code $(BIN)/mypy --exclude pipeline_code/definition pipeline_code
 	@PYTHONPATH=lambda $(BIN)/lint-imports --no-logo
 
 synth: setup ## write the templates and assets to cdk.out
@@ -42,12 +44,11 @@ cdk: node_modules/.package-lock.json ## install the pinned CDK CLI (needed to de
 cdk-check: setup cdk ## the real CDK CLI: bootstrap, deploy, deploy again, destroy on a private embedded AWS
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/e2e/cdk_check.py
 
-lock: setup ## pin the newest packages that the requirements*.in files allow
-	@set -e; for name in requirements requirements-image requirements-lambda requirements-toolkit; do \
-		echo "$$name.in -> $$name.lock"; \
-		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-			$$name.in --output-file $$name.lock > /dev/null; \
-	done
+lock: $(UV) ## pin the newest packages that the requirements*.in files allow
+	@$(COMPILE) requirements.in --output-file requirements.lock
+	@$(COMPILE) requirements-image.in --output-file requirements-image.lock
+	@$(COMPILE) requirements-lambda.in --output-file requirements-lambda.lock
+	@$(COMPILE) requirements-toolkit.in --override requirements-toolkit.override --output-file requirements-toolkit.lock
 
 clean: ## remove what is made from the sources (keeps .venv and the state of the embedded AWS)
 	@rm -rf cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -84,9 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = int(app(given, prog_name="millrace", standalone_mode=False) or 0)
-        if code == INTERRUPTED:  # typer's way to report Ctrl-C
-            print("Interrupted.", file=sys.stderr)
-        return code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader of our pipe (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -101,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         signal.signal(signal.SIGTERM, before)
+    if code == INTERRUPTED:  # also typer's own answer to Ctrl-C
+        print("Interrupted.", file=sys.stderr)
+    return code
 
 
 def options_first(arguments: list[str]) -> list[str]:

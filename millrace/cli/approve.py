@@ -74,7 +74,12 @@ class Deployment:
             return False
         if endpoint.state == "Failed":
             raise MillraceError(f"the endpoint {endpoint.name} failed: {endpoint.failure}")
-        return endpoint.state == "InService"
+        return endpoint.state == "InService" and self._settled()
+
+    def _settled(self) -> bool:
+        """The endpoint serves before its stack has cleaned up; the next update is possible only after that."""
+        found = self.connection.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"][0]
+        return not found["StackStatus"].endswith("_IN_PROGRESS")
 
     def rows(self) -> list[Row]:
         """One row per resource that changed, in the order of their first event."""

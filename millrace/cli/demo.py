@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from millrace.cli.system import System
 
 MODEL = "claims-fraud"
-SEED = 7
+SEED = 20
 ROWS = 5000
 START_SECONDS = 60.0
 

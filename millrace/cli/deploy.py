@@ -91,7 +91,7 @@ class _Board:
         if report.status.endswith("_FAILED"):
             return f"{report.subject}: {report.reason}"
         if report.kind == "asset":
-            return counted(done, "file")
+            return ""
         if report.kind == "resource":
             return f"{counted(done, 'resource')}, {report.subject}"
         return counted(done, "resource") if done else ""

@@ -26,7 +26,7 @@ class Step:
     note: str
 
     def seconds(self, now: datetime) -> float | None:
-        return None if self.started is None else ((self.ended or now) - self.started).total_seconds()
+        return None if self.started is None else _seconds(self.started, self.ended or now)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
         return self.state in ENDED
 
     def seconds(self, now: datetime) -> float:
-        return ((self.ended or now) - self.started).total_seconds()
+        return _seconds(self.started, self.ended or now)
 
 
 def pipelines(connection: Connection) -> list[str]:
@@ -112,6 +112,11 @@ def steps(connection: Connection, arn: str) -> list[Step]:
         for entry in page["PipelineExecutionSteps"]
     ]
     return sorted(found, key=lambda step: (step.started is None, step.started or datetime.now(UTC)))
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    """Never negative: the embedded AWS's clock may be ahead of this machine's."""
+    return max((end - start).total_seconds(), 0.0)
 
 
 def _step(entry: dict[str, Any]) -> Step:

@@ -76,12 +76,12 @@ def remove_state(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def call(server: Server, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def call(server: Server, path: str, body: dict[str, Any] | None = None, *, seconds: float = 10.0) -> dict[str, Any]:
     """One request to the routes that only the embedded AWS has (`/_millrace/...`)."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server.url + path, data=data, headers={"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as response:
+    with opener.open(request, timeout=seconds) as response:
         answer: dict[str, Any] = json.loads(response.read() or b"{}")
         return answer
 
@@ -111,7 +111,8 @@ def _launch(folder: Path) -> Server:
         raise
     if server is None:
         process.kill()
-        raise MillraceError(f"the embedded AWS did not start: {_last_line(log)} (all of it: {project.short(log)})")
+        reason = _neighbour(folder) or f"{_last_line(log)} (all of it: {project.short(log)})"
+        raise MillraceError(f"the embedded AWS did not start: {reason}")
     return server
 
 
@@ -143,6 +144,19 @@ def _alive(pid: int) -> bool:
     with contextlib.suppress(OSError):  # a process that ended and whose parent has not noticed is not alive
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def _neighbour(folder: Path) -> str | None:
+    """Who has the port, when it is another embedded AWS (of another clone, or of a deleted folder)."""
+    port = project.port()
+    try:
+        other = call(Server(f"http://127.0.0.1:{port}", 0, folder), "/_millrace/health", seconds=1.0)
+    except (OSError, ValueError):
+        return None
+    return (
+        f"port {port} belongs to the embedded AWS of {other.get('folder')} (process {other.get('pid')}): "
+        f"stop that one, or use another port: MILLRACE_PORT={port + 1}"
+    )
 
 
 def _last_line(log: Path) -> str:

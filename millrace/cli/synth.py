@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from millrace.cli import project, screen
+from millrace.cli import project
+from millrace.cli.progress import Progress, Row
 from millrace.errors import MillraceError
 
 ERROR_LINES = 30
@@ -24,11 +25,18 @@ def synth_if_needed(assembly: Path, *, embedded: bool) -> None:
 
 def synth(assembly: Path, *, embedded: bool) -> None:
     began = time.monotonic()
+    where = f"app.py -> {project.short(assembly)}"
+    with Progress() as progress:
+        progress.update([Row("synth", "IN_PROGRESS", note=where)])
+        _run_app(assembly, embedded=embedded)
+        progress.update([Row("synth", "COMPLETE", time.monotonic() - began, where)])
+
+
+def _run_app(assembly: Path, *, embedded: bool) -> None:
     env = {**os.environ, "CDK_OUTDIR": str(assembly)}
-    if embedded:  # CDK's own check of the templates takes seconds; `make check` and a real deployment keep it
+    if embedded:  # CDK's own check of the templates takes seconds; a deployment to AWS keeps it
         env.setdefault("CDK_VALIDATION", "false")
     done = subprocess.run([sys.executable, "app.py"], cwd=project.ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise MillraceError("app.py could not make the templates:\n" + "\n".join(lines[-ERROR_LINES:]))
-    screen.say(f"  {'synth':<34} {project.short(assembly):<20} {screen.duration(time.monotonic() - began):>10}")

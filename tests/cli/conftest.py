@@ -29,7 +29,7 @@ class Shell:
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str) -> Answer:
-        code = main([*arguments, "--account", ACCOUNT, "--region", REGION])
+        code = main(["--account", ACCOUNT, "--region", REGION, *arguments])
         printed = self.capsys.readouterr()
         return Answer(code, printed.out, printed.err)
 

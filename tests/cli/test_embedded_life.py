@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,11 +50,14 @@ def server_pid(home: Path) -> int:
     return int(found[1])
 
 
-def test_up_starts_once_and_down_ends_it(millrace: Millrace, home: Path) -> None:
+def test_up_starts_once_and_down_ends_it(millrace: Millrace) -> None:
+    assert "Next: millrace demo" in millrace().stdout
+
     first, second = millrace("up"), millrace("up")
 
     assert "is up at http://127.0.0.1:" in first.stdout
     assert "was already up" in second.stdout
+    assert "Next: millrace deploy" in millrace().stdout
     url = re.findall(r"http://\S+", first.stdout)[0]
     assert "stopped" in millrace("down").stdout
     with pytest.raises(urllib.error.URLError):
@@ -83,20 +87,24 @@ def test_a_taken_port_is_told_in_one_line_with_what_to_do(millrace: Millrace) ->
     assert "MILLRACE_PORT" in ended.stderr
 
 
-def test_env_makes_the_shell_talk_to_the_embedded_aws(millrace: Millrace) -> None:
-    millrace("up")
-    printed = millrace("env", "--account", "222222222222").stdout
+def test_a_port_that_another_clone_uses_is_told_with_its_folder(millrace: Millrace, home: Path, tmp_path: Path) -> None:
+    url = re.findall(r"http://\S+", millrace("up").stdout)[0]
+    elsewhere = {**os.environ, "MILLRACE_HOME": str(tmp_path / "other"), "MILLRACE_PORT": url.rpartition(":")[2]}
+
+    command = [sys.executable, "-m", "millrace", "up"]
+    ended = subprocess.run(command, cwd=ROOT, env=elsewhere, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 1
+    assert f"belongs to the embedded AWS of {home}" in ended.stderr
+
+
+def test_env_makes_the_shell_talk_to_the_embedded_aws(shell: Any) -> None:
+    printed = shell("env").out
     script = f"{printed}\nexec {sys.executable} -c 'import boto3; print(boto3.client(\"sts\").get_caller_identity())'"
 
     ended = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60)
 
-    assert "'Account': '222222222222'" in ended.stdout, ended.stderr
-
-
-def test_the_status_leads_from_the_start_to_the_deployment(millrace: Millrace) -> None:
-    assert "Next: millrace demo" in millrace().stdout
-    millrace("up")
-    assert "Next: millrace deploy" in millrace().stdout
+    assert "'Account': '333333333333'" in ended.stdout, ended.stderr
 
 
 def test_reset_asks_before_it_deletes(millrace: Millrace, home: Path) -> None:
@@ -135,9 +143,5 @@ def test_wrong_usage_is_told_without_a_traceback(millrace: Millrace) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_a_wrong_account_is_refused(millrace: Millrace) -> None:
-    millrace("up")
-
-    ended = millrace("runs", "--account", "12")
-
-    assert "12 digits" in ended.stderr
+def test_a_wrong_account_is_refused(shell: Any) -> None:
+    assert "12 digits" in shell("env", "--account", "12").err

@@ -61,6 +61,15 @@ class Lab:
         found = self.api.describe_stack_events(StackName=self.name(stack))["StackEvents"]
         return [(event["LogicalResourceId"], event["ResourceStatus"]) for event in reversed(found)]
 
+    def failures(self, stack: str) -> list[str]:
+        """What went wrong, for the message of a failing test."""
+        found = self.api.describe_stack_events(StackName=self.name(stack))["StackEvents"]
+        return [
+            f"{event['LogicalResourceId']} {event['ResourceStatus']}: {event.get('ResourceStatusReason')}"
+            for event in reversed(found)
+            if "FAILED" in event["ResourceStatus"]
+        ]
+
     def reason(self, stack: str, logical_id: str, status: str) -> str:
         """Why a resource is in this status, by the newest such event."""
         for event in self.api.describe_stack_events(StackName=self.name(stack))["StackEvents"]:

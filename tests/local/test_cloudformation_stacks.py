@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -23,9 +24,9 @@ def test_resources_are_made_in_the_order_of_their_references(lab: Lab) -> None:
     assert lab.create("order", first)["StackStatus"] == "CREATE_COMPLETE"
     made = [name for name, status in lab.events("order") if status == "CREATE_COMPLETE"]
     assert made == ["Queue", "Reader", "Last", lab.name("order")]
-    arn = lab.client("sqs").get_queue_attributes(
-        QueueUrl=lab.resources("order")["Queue"], AttributeNames=["QueueArn"]
-    )["Attributes"]["QueueArn"]
+    arn = lab.client("sqs").get_queue_attributes(QueueUrl=lab.resources("order")["Queue"], AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]["QueueArn"]
     assert lab.parameter(lab.name("/order/a")) == arn
 
 
@@ -217,7 +218,8 @@ def test_termination_protection_refuses_deletion(lab: Lab) -> None:
 def test_the_same_token_does_not_start_twice(lab: Lab) -> None:
     first = lab.create("token", {"Queue": queue()}, ClientRequestToken="one")
     again = lab.api.create_stack(
-        StackName=lab.name("token"), TemplateBody='{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}',
+        StackName=lab.name("token"),
+        TemplateBody='{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}',
         ClientRequestToken="one",
     )
     assert again["StackId"] == first["StackId"]
@@ -236,9 +238,7 @@ def test_iam_needs_the_callers_consent(lab: Lab) -> None:
 
 def test_resource_types_limit_what_an_update_may_hold(lab: Lab) -> None:
     lab.create("limited", {"Queue": queue()})
-    message = refused(
-        lab.update, "limited", {"Queue": queue(), "Other": ssm("/a", "x")}, ResourceTypes=["AWS::SQS::*"]
-    )
+    message = refused(lab.update, "limited", {"Queue": queue(), "Other": ssm("/a", "x")}, ResourceTypes=["AWS::SQS::*"])
     assert "AWS::SSM::Parameter" in message
 
 
@@ -274,7 +274,9 @@ def test_parameters_may_come_from_ssm_and_secrets_never_stay_in_the_stack(lab: L
     lab.client("secretsmanager").create_secret(Name=lab.name("secret"), SecretString='{"word": "hidden"}')
     resources = {
         "Plain": ssm(lab.name("/got/plain"), {"Ref": "Given"}),
-        "Secret": ssm(lab.name("/got/secret"), f"{{{{resolve:secretsmanager:{lab.name('secret')}:SecretString:word}}}}"),
+        "Secret": ssm(
+            lab.name("/got/secret"), f"{{{{resolve:secretsmanager:{lab.name('secret')}:SecretString:word}}}}"
+        ),
     }
     parameters = {"Given": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": lab.name("/given")}}
     ended = lab.create("values", resources, parameters=parameters)
@@ -290,10 +292,8 @@ def test_every_status_change_is_an_event_on_the_default_bus(lab: Lab) -> None:
     url = lab.resources("target")["Queue"]
     sqs, events = lab.client("sqs"), lab.client("events")
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(
-        Name=rule,
-        EventPattern='{"source": ["aws.cloudformation"], "detail": {"status-details": {"status": ["CREATE_COMPLETE"]}}}',
-    )
+    created = {"source": ["aws.cloudformation"], "detail": {"status-details": {"status": ["CREATE_COMPLETE"]}}}
+    events.put_rule(Name=rule, EventPattern=json.dumps(created))
     events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": arn}])
     ended = lab.create("announced", {"Queue": queue()}, ClientRequestToken="hello")
     messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]

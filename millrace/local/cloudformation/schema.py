@@ -131,7 +131,7 @@ def _object(schema: Mapping[str, Any], value: Mapping[str, Any], path: str, root
     for key, item in value.items():
         if key in declared:
             yield from _problems(declared[key], item, f"{path}/{key}", root)
-        elif any(re.search(pattern, key) for pattern in patterns) or key in elsewhere:
+        elif any(_matches(pattern, key) for pattern in patterns) or key in elsewhere:
             continue
         elif schema.get("additionalProperties") is False and (declared or patterns or elsewhere):
             yield f"{path}: extraneous key [{key}] is not permitted"
@@ -151,7 +151,7 @@ def _scalar(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
     pattern = schema.get("pattern")
     if not pattern or schema.get("type") != "string" or len(str(value)) > LONGEST_MATCHED:
         return
-    if _compiles(pattern) and not re.search(pattern, str(value)):
+    if not _matches(pattern, str(value)):
         yield f"{path}: failed validation constraint for keyword [pattern]: {value!r} does not match {pattern}"
 
 
@@ -161,6 +161,10 @@ def _size(schema: Mapping[str, Any], size: float, path: str, keyword: str, what:
         yield f"{path}: {what} {size:g} is less than the minimum of {least:g}"
     if most is not None and size > most:
         yield f"{path}: {what} {size:g} is more than the maximum of {most:g}"
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return not _compiles(pattern) or re.search(pattern, text) is not None
 
 
 @lru_cache

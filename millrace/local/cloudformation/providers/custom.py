@@ -78,7 +78,7 @@ class CustomResource:
 
 def _answer_place(ctx: Context) -> dict[str, str]:
     """AWS keeps the answers in a bucket of its own; here it is one in the stack's account."""
-    bucket = f"cloudformation-custom-resource-response-{ctx.account}-{ctx.region}"
+    bucket = f"custom-resource-response-{ctx.account}-{ctx.region}"
     s3 = ctx.client("s3")
     try:
         s3.head_bucket(Bucket=bucket)

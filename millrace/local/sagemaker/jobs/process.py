@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,9 +30,10 @@ class Command:
 
 @dataclass
 class Ended:
-    """How the program ended, and the last lines it printed."""
+    """How the program ended, how long its process lived, and the last lines it printed."""
 
     code: int = 0
+    seconds: float = 0.0
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
 
 
@@ -53,6 +55,8 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
         raise
     finally:
         os.close(writer)
+    # The process exists now but has not run a line of its program: what came before is ours, not the program's.
+    began = time.perf_counter()
 
     def pump() -> None:
         for line in lines_of(reader):
@@ -63,6 +67,7 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
     pumping = world.spawn(pump, name=f"log of {child.pid}")
     control.attach(child, seconds=command.max_seconds)
     code = child.wait()
+    ended.seconds = time.perf_counter() - began
     control.finished()
     pumping.join(DRAIN_SECONDS)
     ended.code = code if code is not None else -9

@@ -83,6 +83,7 @@ class Jobs:
         try:
             work.started()
             ended = process.run(self._world, command, log=stream, control=job.control, on_line=work.line)
+            log.info("job %s: its program ran %.4f s, exit code %d", job.name, ended.seconds, ended.code)
             job.control.check()
             if ended.code != 0:
                 stream.write(f"(the job's folder is kept for a while: {job.folder.path})")
