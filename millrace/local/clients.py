@@ -41,7 +41,7 @@ class Clients:
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, ...], Any] = {}
         self._sessions: dict[tuple[str, str], _Session] = {}
-        self._loader: Any = None
+        self._session: Any = None
 
     def client(self, service: str, *, account: str, region: str) -> Any:
         """A client with the credentials of the account's root."""
@@ -90,20 +90,10 @@ class Clients:
     def _make(self, service: str, region: str, keys: dict[str, str]) -> Any:
         import boto3
         from botocore.config import Config
-        from botocore.session import Session
 
-        # One loader for all sessions: it keeps the service models it has read.
-        if self._loader is None:
-            self._loader = Session().get_component("data_loader")
-        core = Session()
-        core.register_component("data_loader", self._loader)
-        session = boto3.session.Session(
-            botocore_session=core,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys.get("SessionToken"),
-            region_name=region,
-        )
+        # One session for all: each would read its own copy of the service models and of AWS's list of endpoints.
+        if self._session is None:
+            self._session = boto3.session.Session()
         config = Config(
             # A function may take 15 minutes, and calling it twice would run it twice.
             retries={"total_max_attempts": 1 if service == "lambda" else 2},
@@ -111,4 +101,13 @@ class Clients:
             max_pool_connections=32,
             s3={"addressing_style": "path"},
         )
-        return session.client(service, endpoint_url=self._url, config=config)
+        return self._session.client(
+            service,
+            endpoint_url=self._url,
+            config=config,
+            region_name=region,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys.get("SessionToken"),
+        )
+

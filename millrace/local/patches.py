@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 import json
 import mmap
 import re
+import sys
 import threading
+import types
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -59,6 +62,8 @@ def apply(files: ObjectFiles, events: S3Events) -> None:
     _s3_events_to(events)
     _no_delivery_by_moto()
     _no_mapping_by_moto()
+    _modules_listed_once()
+    _ec2_only_when_used()
 
 
 def _change(owner: Any, name: str, value: Any) -> Any:
@@ -294,6 +299,34 @@ class _Ignored(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         return
+
+
+def _modules_listed_once() -> None:
+    """moto lists its own folder for every request."""
+    from moto import backends
+
+    found = tuple(backends.list_of_moto_modules())
+    _change(backends, "list_of_moto_modules", lambda: found)
+
+
+def _ec2_only_when_used() -> None:
+    """SSM imports EC2, whose tables of machine types and images take most of a second, for one rare operation."""
+    if "moto.ec2" in sys.modules:
+        return
+    stand_in: Any = types.ModuleType("moto.ec2")
+    stand_in.ec2_backends = _Ec2Backends()
+    sys.modules["moto.ec2"] = stand_in
+    try:
+        importlib.import_module("moto.ssm.models")
+    finally:
+        del sys.modules["moto.ec2"]
+
+
+class _Ec2Backends:
+    """Becomes moto's EC2 at the first use."""
+
+    def __getitem__(self, account: str) -> Any:
+        return importlib.import_module("moto.ec2").ec2_backends[account]
 
 
 def function_code(account: str, region: str, name: str) -> bytes:

@@ -25,7 +25,6 @@ from millrace.errors import MillraceError
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
-WARM_ENVIRONMENTS = ("sagemaker-xgboost-3.2-0", "lambda-python")
 WANTED_FILES = 8192
 ENDINGS = {signal.SIGTERM, signal.SIGINT}
 
@@ -55,6 +54,7 @@ class EmbeddedAWS:
 
         from millrace.local import patches
         from millrace.local.http import Application, RequestHandler
+        from millrace.local.warm import warm
         from millrace.local.world import World
 
         application = Application()
@@ -64,14 +64,13 @@ class EmbeddedAWS:
         self.url = f"http://{HOST}:{self._server.port}"
         self.world = World(url=self.url, folder=self._folder)
         application.target = self._services()
-        for environment in WARM_ENVIRONMENTS:
-            self.world.spawn(self.world.runtimes.get, environment, name=f"warm {environment}")
         self.world.spawn(self._server.serve_forever, name="http")
         self.world.spawn(patches.collect_garbage, self.world.stopping, name="garbage")
         self.world.spawn(self._state.save_periodically, self.world.stopping, name="state")
         for start in self._starts:
             start()
         self._write_address()
+        self.world.spawn(warm, self.world, name="warm")
 
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -21,13 +21,13 @@ class Lab:
     def __init__(self, embedded: Any) -> None:
         self._embedded = embedded
         self.api = embedded.client("cloudformation", account=ACCOUNT, region=REGION)
-        self._suffix = uuid.uuid4().hex[:8]
+        self.suffix = uuid.uuid4().hex[:8]
 
     def client(self, service: str) -> Any:
         return self._embedded.client(service, account=ACCOUNT, region=REGION)
 
     def name(self, word: str) -> str:
-        return f"{word}-{self._suffix}"
+        return f"{word}-{self.suffix}"
 
     def create(self, stack: str, resources: dict[str, Any], **rest: Any) -> dict[str, Any]:
         """Create the stack and wait for its end, whatever that is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -301,6 +302,33 @@ def test_every_status_change_is_an_event_on_the_default_bus(lab: Lab) -> None:
     events.delete_rule(Name=rule)
     assert ended["StackId"] in messages[0]["Body"]
     assert '"client-request-token"' in messages[0]["Body"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"TimeoutInMinutes": 5},
+        {"NotificationARNs": ["arn:aws:sns:ap-northeast-2:333333333333:t"]},
+        {"StackPolicyBody": "{}"},
+        {"RollbackConfiguration": {"MonitoringTimeInMinutes": 5}},
+        {"DeploymentConfig": {"Mode": "EXPRESS"}},
+    ],
+)
+def test_what_has_no_meaning_here_is_refused_and_not_ignored(lab: Lab, asked: dict[str, Any]) -> None:
+    message = refused(lab.create, "asked", {"Queue": queue()}, **asked)
+    assert message.startswith(next(iter(asked)))
+    assert message.endswith("is not supported by the embedded AWS")
+
+
+def test_stacks_survive_a_restart_of_the_server(embedded_factory: Callable[..., Any]) -> None:
+    first = embedded_factory()
+    before = Lab(first)
+    before.create("kept", {"Queue": queue(VisibilityTimeout=30)})
+    first.stop()
+    after = Lab(embedded_factory(first.folder))
+    after.suffix = before.suffix
+    assert after.ended("kept")["StackStatus"] == "CREATE_COMPLETE"
+    assert after.update("kept", {"Queue": queue(VisibilityTimeout=31)})["StackStatus"] == "UPDATE_COMPLETE"
 
 
 def test_stack_tags_reach_the_resources(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from millrace.local.cloudformation.errors import TemplateError
@@ -18,7 +19,7 @@ from millrace.local.service import Caller, Handler, ServiceError
 from millrace.local.world import World
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-POLICY = {"Delete": "Delete", "Retain": "Retain", "RetainExceptOnCreate": "Retain", "Snapshot": "Snapshot"}
+POLICY = {"Delete": "Delete", "Retain": "Retain", "RetainExceptOnCreate": "Retain"}
 Params = Mapping[str, Any]
 
 
@@ -109,7 +110,10 @@ class ChangeSets:
                     "InvalidChangeSetStatus",
                     f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]",
                 )
-            run = self._run.execute_change_set(stack, found.request, params.get("ClientRequestToken"))
+            request = found.request
+            if "DisableRollback" in params:
+                request = replace(request, disable_rollback=bool(params["DisableRollback"]))
+            run = self._run.execute_change_set(stack, request, params.get("ClientRequestToken"))
             stack.change_set_id = found.id
             # Every change set of a stack is out of date once one of them is executed.
             stack.change_sets.clear()

@@ -46,8 +46,6 @@ class Operations:
             stack = self.new_stack(caller, name, "CREATE_IN_PROGRESS")
             request, definition = read_request(self._world, self._store, caller, params, stack, None)
             stack.request = request
-            stack.policy = params.get("StackPolicyBody")
-            stack.timeout_minutes = params.get("TimeoutInMinutes")
             stack.termination_protection = bool(params.get("EnableTerminationProtection", False))
             self._store.add(stack)
             run = self._begin(stack, "create", token, "CREATE_IN_PROGRESS")
@@ -65,7 +63,6 @@ class Operations:
             check_same_types(stack, request)
             if plan_of(self._store, stack, request, definition).empty:
                 raise TemplateError("No updates are to be performed.")
-            stack.policy = params.get("StackPolicyBody", stack.policy)
             run = self._begin(stack, "update", token, "UPDATE_IN_PROGRESS", role_arn=request.role_arn)
         self._run(stack, run, lambda: run.update(definition, request))
         return {"StackId": stack.id}
@@ -82,6 +79,8 @@ class Operations:
                 return
             if stack.in_progress:
                 raise TemplateError(f"Stack:{stack.id} is in {stack.status} state and can not be deleted.")
+            if params.get("DeletionMode") == "FORCE_DELETE_STACK":
+                raise TemplateError("DeletionMode FORCE_DELETE_STACK is not supported by the embedded AWS")
             retain = frozenset(params.get("RetainResources", ()))
             if retain and stack.status != "DELETE_FAILED":
                 raise TemplateError("RetainResources can only be given for a stack in DELETE_FAILED state")

@@ -40,7 +40,6 @@ class Queries:
             "ValidateTemplate": self.validate_template,
             "ListExports": self.list_exports,
             "ListImports": self.list_imports,
-            "GetStackPolicy": self.get_stack_policy,
             "ListHookResults": self.list_hook_results,
         }
 
@@ -169,10 +168,6 @@ class Queries:
             raise TemplateError(f"Export '{params['ExportName']}' is not imported by any stack.")
         return {"Imports": names}
 
-    def get_stack_policy(self, caller: Caller, params: Params) -> dict[str, Any]:
-        policy = self._get(caller, params).policy
-        return {"StackPolicyBody": policy} if policy else {}
-
     def list_hook_results(self, caller: Caller, params: Params) -> dict[str, Any]:
         return {"HookResults": []}
 
@@ -197,7 +192,6 @@ def _stack(stack: Stack) -> dict[str, Any]:
         StackStatusReason=stack.reason,
         DisableRollback=request.disable_rollback,
         NotificationARNs=list(request.notification_arns),
-        TimeoutInMinutes=stack.timeout_minutes,
         Capabilities=list(request.capabilities),
         Outputs=[
             _present(OutputKey=one.key, OutputValue=one.value, Description=one.description, ExportName=one.export_name)

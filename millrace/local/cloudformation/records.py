@@ -117,8 +117,6 @@ class Stack:
     updated: datetime | None = None
     deleted: datetime | None = None
     termination_protection: bool = False
-    timeout_minutes: int | None = None
-    policy: str | None = None
     change_set_id: str | None = None
     resources: dict[str, Resource] = field(default_factory=dict)
     obsolete: list[Resource] = field(default_factory=list)

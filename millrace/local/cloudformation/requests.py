@@ -26,8 +26,18 @@ NAMED = {
     "AWS::IAM::User": "UserName",
 }
 IAM_TYPES = {*NAMED, "AWS::IAM::AccessKey", "AWS::IAM::Policy", "AWS::IAM::UserToGroupAddition"}
-# Operations we do not have a meaning for: refused rather than ignored.
-UNSUPPORTED = ("ResourcesToImport", "DeploymentMode", "StackPolicyURL")
+# What has no meaning here is refused rather than ignored.
+UNSUPPORTED = (
+    "DeploymentMode",
+    "NotificationARNs",
+    "ResourcesToImport",
+    "RollbackConfiguration",
+    "StackPolicyBody",
+    "StackPolicyDuringUpdateBody",
+    "StackPolicyDuringUpdateURL",
+    "StackPolicyURL",
+    "TimeoutInMinutes",
+)
 
 
 def read_request(
@@ -35,6 +45,8 @@ def read_request(
 ) -> tuple[Request, Definition]:
     """`previous` is the stack as it is now, for what a request may leave as it was."""
     asked = [name for name in UNSUPPORTED if params.get(name)]
+    config = params.get("DeploymentConfig", {})
+    asked += ["DeploymentConfig Mode EXPRESS"] if config.get("Mode") == "EXPRESS" else []
     if asked:
         raise TemplateError(f"{', '.join(asked)} is not supported by the embedded AWS")
     body = template_body(world, caller, params, previous)
@@ -57,7 +69,7 @@ def read_request(
         capabilities=tuple(params.get("Capabilities", ())),
         notification_arns=tuple(params.get("NotificationARNs", before.notification_arns if before else ())),
         role_arn=role,
-        disable_rollback=bool(params.get("DisableRollback", False)),
+        disable_rollback=bool(params.get("DisableRollback", config.get("DisableRollback", False))),
         on_failure=params.get("OnFailure") or params.get("OnStackFailure") or "ROLLBACK",
         retain_except_on_create=bool(params.get("RetainExceptOnCreate", False)),
     )

@@ -9,6 +9,7 @@ from millrace.local.cloudformation.change_sets import ChangeSets
 from millrace.local.cloudformation.operations import Operations
 from millrace.local.cloudformation.queries import Queries
 from millrace.local.cloudformation.store import StackStore
+from millrace.local.cloudformation.warm import warm_up
 from millrace.local.service import Caller, Handler
 from millrace.local.world import World
 
@@ -20,6 +21,7 @@ class CloudFormation:
     complete = True
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self.store = StackStore()
         run = Operations(world, self.store)
         self.operations: Mapping[str, Handler] = {
@@ -29,17 +31,15 @@ class CloudFormation:
             "RollbackStack": run.rollback_stack,
             "ContinueUpdateRollback": run.continue_update_rollback,
             "UpdateTerminationProtection": self._update_termination_protection,
-            "SetStackPolicy": self._set_stack_policy,
             **ChangeSets(world, self.store, run).handlers(),
             **Queries(world, self.store).handlers(),
         }
+
+    def start(self) -> None:
+        self._world.spawn(warm_up, self._world, name="warm services")
 
     def _update_termination_protection(self, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
         with self.store.lock:
             stack = self.store.get(caller.account, caller.region, params["StackName"])
             stack.termination_protection = bool(params["EnableTerminationProtection"])
         return {"StackId": stack.id}
-
-    def _set_stack_policy(self, caller: Caller, params: Mapping[str, Any]) -> None:
-        with self.store.lock:
-            self.store.get(caller.account, caller.region, params["StackName"]).policy = params.get("StackPolicyBody")

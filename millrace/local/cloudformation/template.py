@@ -35,7 +35,8 @@ ATTRIBUTES = {
     "UpdateReplacePolicy",
     "Version",
 }
-POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
+POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
+UNSUPPORTED = ("CreationPolicy", "UpdatePolicy")
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 
@@ -140,6 +141,9 @@ def _declaration(logical_id: str, entry: Any) -> Declaration:
     unknown = sorted(set(entry) - ATTRIBUTES)
     if unknown:
         raise TemplateError(f"Invalid template resource property '{unknown[0]}' in resource {logical_id}")
+    for name in UNSUPPORTED:
+        if name in entry:
+            raise TemplateError(f"{name} of resource {logical_id} is not supported by the embedded AWS")
     depends_on = entry.get("DependsOn") or []
     return Declaration(
         logical_id=logical_id,
