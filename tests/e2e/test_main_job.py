@@ -85,6 +85,22 @@ def test_the_same_files_again_start_nothing_and_a_changed_one_starts_a_run(deplo
     deployed.finished(newest[0]["PipelineExecutionArn"])
 
 
+def test_the_schedule_finds_new_data_whose_event_was_lost(deployed: Deployed, tables: Path) -> None:
+    before = len(deployed.executions())
+    rule = "millrace-dev-start-pipeline-upload"
+    deployed.client("events").disable_rule(Name=rule)
+    changed = (tables / "claims.csv").read_text().splitlines(keepends=True)[:-1]
+    deployed.client("s3").put_object(Bucket=RAW, Key=f"raw/{MODEL}/claims/claims.csv", Body="".join(changed).encode())
+    assert len(deployed.executions()) == before
+
+    deployed.embedded.advance(3600)
+
+    newest = deployed.until("a run by the schedule", lambda: deployed.executions()[: len(deployed.executions()) - before])
+    described = deployed.finished(newest[0]["PipelineExecutionArn"])
+    deployed.client("events").enable_rule(Name=rule)
+    assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")
+
+
 def in_service(deployed: Deployed) -> bool:
     try:
         described = deployed.client("sagemaker").describe_endpoint(EndpointName=MODEL)
