@@ -3,7 +3,9 @@
 from settings import load
 from stacks.account_stage import AccountStage
 from stacks.app import new_app
+from stacks.plain_errors import tell_mistakes_plainly
 
+tell_mistakes_plainly()
 settings = load()
 app = new_app()
 for account in settings.accounts:

@@ -69,6 +69,8 @@ def call(connection: Connection, endpoint: str, payload: Payload) -> dict[str, A
 
 def read(file: Path) -> Payload:
     """The rows of a file; standard input for `-`, where JSON is told by its first character."""
+    if str(file) != "-" and not file.is_file():
+        raise MillraceError(f"there is no file {file}: give rows as .csv or .json, or `-` to read them")
     body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     if not body.strip():
         raise MillraceError(f"{file} is empty: give rows as CSV or JSON")

@@ -38,5 +38,5 @@ def _run_app(assembly: Path, *, embedded: bool) -> None:
         env.setdefault("CDK_VALIDATION", "false")
     done = subprocess.run([sys.executable, "app.py"], cwd=project.ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
+        lines = (done.stderr or done.stdout).strip().removeprefix("Error: ").splitlines()
         raise MillraceError("app.py could not make the templates:\n" + "\n".join(lines[-ERROR_LINES:]))
