@@ -9,6 +9,7 @@ ENVIRONMENTS := $(VENV)/environments
 XGBOOST := $(ENVIRONMENTS)/sagemaker-xgboost-3.2-0
 LAMBDA := $(ENVIRONMENTS)/lambda-python
 TOOLKIT := $(ENVIRONMENTS)/toolkit
+CHECKS := $(ENVIRONMENTS)/checks
 PYTHONS := $(PYTHON) python3 python3.12 python3.13 python3.11
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PROBLEM := Millrace needs Python 3.11, 3.12 or 3.13, and none of these is one: $(strip $(PYTHONS)).
@@ -16,7 +17,7 @@ SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(BIN)/millr
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lock synth cdk cdk-check clean distclean
+.PHONY: help setup demo test check lint gates lock synth cdk cdk-check clean distclean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,12 +30,18 @@ demo: setup ## everything once: deploy, drop data, run, approve, predict
 test: setup $(TOOLKIT)/.packages ## all tests
 	@$(BIN)/python -m pytest
 
-check: setup ## lint, format, types, import rules
+check: setup $(CHECKS)/.packages ## everything static: `lint` and `gates`, side by side
+	@$(MAKE) --no-print-directory --jobs 2 lint gates
+
+lint: setup ## lint, format, types, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@MYPYPATH=pipeline_code $(BIN)/mypy --exclude pipeline_code/definition pipeline_code
 	@PYTHONPATH=lambda $(BIN)/lint-imports --no-logo
+
+gates: setup $(CHECKS)/.packages ## the templates against cdk-nag, checkov, cfn-lint, parliament and our own controls
+	@$(BIN)/python -m checks
 
 synth: setup ## write the templates and assets to cdk.out
 	@$(BIN)/python app.py
@@ -48,6 +55,7 @@ lock: $(UV) ## pin the newest packages that the requirements*.in files allow
 	@$(COMPILE) requirements.in --output-file requirements.lock
 	@$(COMPILE) requirements-image.in --output-file requirements-image.lock
 	@$(COMPILE) requirements-lambda.in --output-file requirements-lambda.lock
+	@$(COMPILE) requirements-checks.in --output-file requirements-checks.lock
 	@$(COMPILE) requirements-toolkit.in --override requirements-toolkit.override --output-file requirements-toolkit.lock
 
 clean: ## remove what is made from the sources (keeps .venv and the state of the embedded AWS)
@@ -84,6 +92,7 @@ $(VENV)/.packages: requirements.lock $(UV)
 $(XGBOOST)/.packages: requirements-image.lock
 $(LAMBDA)/.packages: requirements-lambda.lock
 $(TOOLKIT)/.packages: requirements-toolkit.lock
+$(CHECKS)/.packages: requirements-checks.lock
 
 $(ENVIRONMENTS)/%/.packages: $(UV)
 	@echo "Installing the runtime $*"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import Environment, Stage
+from aws_cdk.aws_iam import PermissionsBoundary
 from constructs import Construct
 
 from pipeline_code import definition
 from settings import AccountSettings, ModelSettings
+from stacks.access import AccessStack
 from stacks.build import BuildStack
 from stacks.data import DataStack
 from stacks.deploy import DeployStack
@@ -19,7 +21,7 @@ from stacks.trigger import TriggerStack
 
 
 class AccountStage(Stage):
-    """data -> build -> trigger and data -> deploy -> serving, one serving stack for each model."""
+    """access, data -> build -> trigger and access, data -> deploy -> serving, one serving stack for each model."""
 
     def __init__(
         self, scope: Construct, id_: str, *, account: AccountSettings, models: Sequence[ModelSettings]
@@ -27,13 +29,15 @@ class AccountStage(Stage):
         super().__init__(scope, id_, env=Environment(account=account.account_id, region=account.region))
         naming = Naming(account)
         images = [image_repository_arn("aws", definition.image_uri(account.region))]
+        access = AccessStack(self, "Access", naming=naming, image_repositories=images)
+        PermissionsBoundary.of(self).apply(access.boundary)
         data = DataStack(self, "Data", naming=naming)
         build = BuildStack(
             self,
             "Build",
             naming=naming,
             models=models,
-            image_repositories=images,
+            access=access,
             key=data.key,
             artifact_bucket=data.artifact_bucket,
         )
@@ -52,7 +56,7 @@ class AccountStage(Stage):
             "Deploy",
             naming=naming,
             models=models,
-            image_repositories=images,
+            access=access,
             key=data.key,
             artifact_bucket=data.artifact_bucket,
         )

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from stacks.controls.plugin import MillraceControls
+
 REPOSITORY = Path(__file__).parent.parent
 
 
 def new_app(*, outdir: Path | None = None) -> cdk.App:
     """An App with cdk.json's context, which only the CLI would read, writing to `cdk.out` beside it."""
     chosen = os.environ.get("CDK_OUTDIR")
-    return cdk.App(
+    app = cdk.App(
         outdir=str(outdir or chosen or REPOSITORY / "cdk.out"),
         context=json.loads((REPOSITORY / "cdk.json").read_text("utf-8"))["context"],
         analytics_reporting=False,
@@ -22,3 +24,5 @@ def new_app(*, outdir: Path | None = None) -> cdk.App:
         # update read a parameter from SSM, which the role that updates the serving stacks may not do.
         default_stack_synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
     )
+    cdk.Validations.of(app).add_plugins(MillraceControls())
+    return app

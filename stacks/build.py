@@ -11,16 +11,17 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from settings import ModelSettings
+from stacks.access import AccessStack
+from stacks.log_group import LogGroup
 from stacks.model_pipeline import ModelPipeline
 from stacks.naming import Naming
 from stacks.permissions import (
     allow,
     encrypt_volumes,
     pass_role,
-    pull_images,
     read_objects,
-    report_to_cloudwatch,
     use_key,
+    write_logs,
     write_objects,
 )
 from stacks.service_role import ServiceRole
@@ -41,26 +42,32 @@ class BuildStack(Stack):
         *,
         naming: Naming,
         models: Sequence[ModelSettings],
-        image_repositories: Sequence[str],
+        access: AccessStack,
         key: kms.IKey,
         artifact_bucket: s3.IBucket,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: pipelines and the model registry")
-        self._key, self._artifacts, self._images = key, artifact_bucket, image_repositories
+        self._key, self._artifacts = key, artifact_bucket
+        for kind in JOBS.values():
+            LogGroup(self, f"{kind}Logs", name=log_group_name(kind), naming=naming, key=key)
         codes = {model.name: StepCode(self, f"Code-{model.name}", model_spec=model.spec()) for model in models}
         job_role = ServiceRole(
             self,
             "JobRole",
             name=naming.of("job"),
             service="sagemaker.amazonaws.com",
+            acting_for=self._sagemaker_arn("*"),
             statements=self._job_statements(list(codes.values())),
+            shared=[access.pull_images, access.report_metrics],
         )
         pipeline_role = ServiceRole(
             self,
             "PipelineRole",
             name=naming.of("pipeline"),
             service="sagemaker.amazonaws.com",
+            acting_for=self._sagemaker_arn("*"),
             statements=self._pipeline_statements(job_role.arn, [model.name for model in models]),
+            shared=[access.pull_images],  # registering checks that whoever registers may use the image
         )
         for model in models:
             ModelPipeline(
@@ -82,8 +89,8 @@ class BuildStack(Stack):
             *(statement for code in codes for statement in _read_code(self, code)),
             use_key(self._key),
             *encrypt_volumes(self._key),
-            *pull_images(self._images),
-            *report_to_cloudwatch(self, *(f"/aws/sagemaker/{kind}s" for kind in JOBS.values())),
+            allow("kms:Encrypt", on=[self._key.key_arn]),  # SageMaker's own, for the outputs
+            write_logs(self, *map(log_group_name, JOBS.values())),
         ]
 
     def _pipeline_statements(self, job_role_arn: str, names: Sequence[str]) -> list[iam.PolicyStatement]:
@@ -103,16 +110,16 @@ class BuildStack(Stack):
             pass_role(job_role_arn, to="sagemaker.amazonaws.com"),
             *read_objects(self._artifacts, RUNS),
             use_key(self._key),
-            *pull_images(self._images),  # registering checks that whoever registers may use the image
         ]
 
-    def _sagemaker_arn(self, resource: str, name: str) -> str:
-        return self.format_arn(
-            service="sagemaker",
-            resource=resource,
-            resource_name=name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+    def _sagemaker_arn(self, resource: str, name: str | None = None) -> str:
+        form = ArnFormat.SLASH_RESOURCE_NAME if name else ArnFormat.NO_RESOURCE_NAME
+        return self.format_arn(service="sagemaker", resource=resource, resource_name=name, arn_format=form)
+
+
+def log_group_name(kind: str) -> str:
+    """Where SageMaker keeps what jobs of one kind print; it offers no choice."""
+    return f"/aws/sagemaker/{kind}s"
 
 
 def _read_code(stack: Stack, code: StepCode) -> list[iam.PolicyStatement]:

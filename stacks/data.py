@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.customer_key import CustomerKey
 from stacks.naming import Naming
+from stacks.removal import removal_policy
 from stacks.secure_bucket import SecureBucket
 
 ACCESS_LOG_DAYS = 365
+REPLACED_DAYS = 90
+"""How long an overwritten or deleted object can be brought back."""
 
 
 class DataStack(Stack):
@@ -20,7 +22,7 @@ class DataStack(Stack):
     def __init__(self, scope: Construct, id_: str, *, naming: Naming) -> None:
         super().__init__(scope, id_, description="Millrace: keys and buckets")
         removal = removal_policy(naming)
-        self.key = self._make_key(naming, removal)
+        self.key = CustomerKey(self, "Key", naming=naming, removal=removal)
         logs = SecureBucket(
             self,
             "Logs",
@@ -32,10 +34,17 @@ class DataStack(Stack):
                     id="expire",
                     expiration=Duration.days(ACCESS_LOG_DAYS),
                     noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],
         )
-        tidy = s3.LifecycleRule(id="abort-incomplete-uploads", abort_incomplete_multipart_upload_after=Duration.days(7))
+        # Current objects never expire: a registered model names its runs/, and a cached step its inputs/, for ever.
+        tidy = s3.LifecycleRule(
+            id="forget-what-was-replaced",
+            abort_incomplete_multipart_upload_after=Duration.days(7),
+            noncurrent_version_expiration=Duration.days(REPLACED_DAYS),
+            expired_object_delete_marker=True,
+        )
         self.raw_bucket, self.artifact_bucket = (
             SecureBucket(
                 self,
@@ -51,30 +60,3 @@ class DataStack(Stack):
         logs.log_access_of(self.raw_bucket, self.artifact_bucket)
         CfnOutput(self, "RawBucketName", value=self.raw_bucket.bucket_name)
         CfnOutput(self, "ArtifactBucketName", value=self.artifact_bucket.bucket_name)
-
-    def _make_key(self, naming: Naming, removal: RemovalPolicy) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            alias=f"alias/{naming.of('data')}",
-            description="Millrace: raw data, artifacts, queues and volumes",
-            enable_key_rotation=True,
-            removal_policy=removal,
-        )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="EventBridgeMaySendToEncryptedQueues",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
-        return key
-
-
-def removal_policy(naming: Naming) -> RemovalPolicy:
-    """What a stack's end means for what holds data; a failed first deployment always clears up after itself."""
-    if naming.account.removal == "destroy":
-        return RemovalPolicy.DESTROY
-    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE

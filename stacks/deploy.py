@@ -15,15 +15,16 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from settings import ModelSettings
+from stacks.access import AccessStack
+from stacks.log_group import LogGroup
 from stacks.naming import Naming
 from stacks.permissions import (
     allow,
     encrypt_volumes,
     pass_role,
-    pull_images,
     read_objects,
-    report_to_cloudwatch,
     use_key,
+    write_logs,
 )
 from stacks.service_role import ServiceRole
 from stacks.serving import SERVED_TYPES
@@ -44,31 +45,35 @@ class DeployStack(Stack):
         *,
         naming: Naming,
         models: Sequence[ModelSettings],
-        image_repositories: Sequence[str],
+        access: AccessStack,
         key: kms.IKey,
         artifact_bucket: s3.IBucket,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: brings approved models to their endpoints")
         self._names = [model.name for model in models]
+        log_groups = [f"/aws/sagemaker/Endpoints/{name}" for name in self._names]
+        for name, log_group in zip(self._names, log_groups, strict=True):
+            LogGroup(self, f"Logs-{name}", name=log_group, naming=naming, key=key)
         self.endpoint_role = ServiceRole(
             self,
             "EndpointRole",
             name=naming.of("endpoint"),
             service="sagemaker.amazonaws.com",
+            acting_for=self._arn("sagemaker", "*"),
             statements=[
                 *read_objects(artifact_bucket, RUNS),
                 use_key(key),
                 *encrypt_volumes(key),
-                *pull_images(image_repositories),
-                *report_to_cloudwatch(self, *(f"/aws/sagemaker/Endpoints/{name}" for name in self._names)),
+                write_logs(self, *log_groups),
             ],
+            shared=[access.pull_images, access.report_metrics],
         )
         update_role = ServiceRole(
             self,
             "ServingUpdateRole",
             name=naming.of("serving-update"),
             service="cloudformation.amazonaws.com",
-            for_own_account=False,  # CloudFormation is not documented to say for whom it assumes a role
+            acting_for=None,  # CloudFormation is not documented to say for whom it assumes a role
             statements=self._update_statements(key),
         )
         self._worker(naming, key, update_role.arn)
@@ -149,10 +154,6 @@ class DeployStack(Stack):
             *encrypt_volumes(key),
         ]
 
-    def _arn(self, service: str, resource: str, name: str) -> str:
-        return self.format_arn(
-            service=service,
-            resource=resource,
-            resource_name=name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+    def _arn(self, service: str, resource: str, name: str | None = None) -> str:
+        form = ArnFormat.SLASH_RESOURCE_NAME if name else ArnFormat.NO_RESOURCE_NAME
+        return self.format_arn(service=service, resource=resource, resource_name=name, arn_format=form)

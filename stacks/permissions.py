@@ -16,6 +16,20 @@ def allow(*actions: str, on: Sequence[str], when: Mapping[str, Mapping[str, Any]
     return iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=when)
 
 
+def deny(
+    sid: str, *actions: str, but: Sequence[str] = (), when: Mapping[str, Mapping[str, Any]] | None = None
+) -> iam.PolicyStatement:
+    """Deny the actions, or all `but` the ones given, everywhere."""
+    return iam.PolicyStatement(
+        sid=sid,
+        effect=iam.Effect.DENY,
+        actions=list(actions) or None,
+        not_actions=list(but) or None,
+        resources=["*"],
+        conditions=when,
+    )
+
+
 def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:
     """Read and list what lies under the prefixes; without the list right a missing object looks forbidden."""
     patterns = [f"{prefix}*" for prefix in prefixes]
@@ -60,28 +74,30 @@ def pull_images(repositories: Sequence[str]) -> list[iam.PolicyStatement]:
     ]
 
 
-def report_to_cloudwatch(scope: Construct, *log_groups: str) -> list[iam.PolicyStatement]:
-    """What SageMaker does in a role's name while a container runs: its logs and its metrics."""
+def write_logs(scope: Construct, *log_groups: str) -> iam.PolicyStatement:
+    """What SageMaker does in a role's name while a container runs: keep what it prints."""
     groups = [
         Stack.of(scope).format_arn(
             service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         for name in log_groups
     ]
-    return [
-        allow(
-            "logs:CreateLogGroup",
-            "logs:CreateLogStream",
-            "logs:DescribeLogStreams",
-            "logs:PutLogEvents",
-            on=[*groups, *(f"{group}:*" for group in groups)],
-        ),
-        allow(
-            "cloudwatch:PutMetricData",
-            on=["*"],  # the action knows no resources; the namespace is its only limit
-            when={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
-        ),
-    ]
+    return allow(
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+        on=[*groups, *(f"{group}:*" for group in groups)],
+    )
+
+
+def report_metrics() -> iam.PolicyStatement:
+    """What SageMaker does in a role's name while a container runs: report its CPU, memory and disk."""
+    return allow(
+        "cloudwatch:PutMetricData",
+        on=["*"],  # the action knows no resources; the namespace is its only limit
+        when={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*", "AWS/SageMaker"]}},
+    )
 
 
 def pass_role(role_arn: str, *, to: str) -> iam.PolicyStatement:

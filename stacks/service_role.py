@@ -1,4 +1,4 @@
-"""A role for an AWS service, with its permissions in one customer-managed policy."""
+"""A role for an AWS service, with its permissions in a customer-managed policy of its own and shared ones."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ class ServiceRole(Construct):
         name: str,
         service: str,
         statements: Sequence[iam.PolicyStatement],
-        for_own_account: bool = True,
+        shared: Sequence[iam.IManagedPolicy] = (),
+        acting_for: str | None,
     ) -> None:
-        """`for_own_account`: trust the service only when it acts for this account; not every service says so."""
+        """`acting_for`: the ARNs the service may assume the role for; None if it is not documented to say so."""
         super().__init__(scope, id_)
-        condition = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}} if for_own_account else None
+        account = Stack.of(self).account
+        conditions = {"StringEquals": {"aws:SourceAccount": account}, "ArnLike": {"aws:SourceArn": acting_for}}
         policy = iam.ManagedPolicy(
             self, "Policy", managed_policy_name=name, description=f"What {name} may do", statements=list(statements)
         )
@@ -32,8 +34,8 @@ class ServiceRole(Construct):
             self,
             "Role",
             role_name=name,
-            assumed_by=iam.ServicePrincipal(service, conditions=condition),
-            managed_policies=[policy],
+            assumed_by=iam.ServicePrincipal(service, conditions=conditions if acting_for else None),
+            managed_policies=[policy, *shared],
         )
 
     @property

@@ -51,8 +51,9 @@ class ServingStack(Stack):
         served = sagemaker.CfnModel(
             self,
             "Model",
-            model_name=self._versioned_name(model, execution_role_arn),
+            model_name=self._versioned_name(model, execution_role_arn, "isolated"),
             execution_role_arn=execution_role_arn,
+            enable_network_isolation=True,  # the container loads the model and answers; it needs no network
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=self._package),
         )
         variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(

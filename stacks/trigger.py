@@ -51,7 +51,10 @@ class TriggerStack(Stack):
             },
             statements=[
                 *_copy_statements(raw_bucket, artifact_bucket),
-                allow("sagemaker:StartPipelineExecution", on=[self._pipeline_arn(model) for model in models]),
+                allow(
+                    "sagemaker:StartPipelineExecution",
+                    on=[self._arn("sagemaker", "pipeline", model.name) for model in models],
+                ),
             ],
         )
         worker.receive(
@@ -74,6 +77,7 @@ class TriggerStack(Stack):
             "SchedulerRole",
             name=naming.of("scheduler"),
             service="scheduler.amazonaws.com",
+            acting_for=self._arn("scheduler", "schedule-group", "default"),  # it names the group, not the schedule
             statements=worker.send_statements(),
         )
         names = [model.name for model in models]
@@ -96,12 +100,9 @@ class TriggerStack(Stack):
             ),
         )
 
-    def _pipeline_arn(self, model: ModelSettings) -> str:
+    def _arn(self, service: str, resource: str, name: str) -> str:
         return self.format_arn(
-            service="sagemaker",
-            resource="pipeline",
-            resource_name=model.name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+            service=service, resource=resource, resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
         )
 
 

@@ -19,7 +19,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.data import removal_policy
+from stacks.log_group import LogGroup
 from stacks.naming import Naming
 from stacks.permissions import allow, use_key
 from stacks.service_role import ServiceRole
@@ -57,13 +57,13 @@ class WorkerQueue(Construct):
             visibility_timeout=Duration.seconds(6 * int(timeout.to_seconds())),  # as AWS advises for Lambda
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=ATTEMPTS),
         )
-        log_group = self._make_log_group(naming)
+        log_group = LogGroup(self, "Logs", name=f"/aws/lambda/{self.name}", naming=naming, key=key)
         role = ServiceRole(
             self,
             "Role",
             name=self.name,
             service="lambda.amazonaws.com",
-            for_own_account=False,  # Lambda is not documented to say for whom it assumes a role
+            acting_for=None,  # Lambda is not documented to say for whom it assumes a role
             statements=[*self._own_statements(log_group), *statements],
         )
         function = lambda_.Function(
@@ -74,11 +74,13 @@ class WorkerQueue(Construct):
             runtime=lambda_.Runtime.PYTHON_3_12,
             code=_package_code(package),
             handler=f"{package}.handler.handler",
-            role=role.role,
+            role=role.role.without_policy_updates(),  # its policy is written out below
             log_group=log_group,
             memory_size=MEMORY_MB,
             timeout=timeout,
             environment=dict(environment),
+            environment_encryption=key,
+            dead_letter_queue=self.dead_letters,  # for whoever calls it without the queue
         )
         lambda_.EventSourceMapping(
             self,
@@ -135,15 +137,6 @@ class WorkerQueue(Construct):
             **options,
         )
 
-    def _make_log_group(self, naming: Naming) -> logs.LogGroup:
-        group = logs.LogGroup(
-            self, "Logs", log_group_name=f"/aws/lambda/{self.name}", removal_policy=removal_policy(naming)
-        )
-        resource = group.node.default_child
-        assert isinstance(resource, logs.CfnLogGroup)
-        resource.retention_in_days = naming.account.log_retention_days
-        return group
-
     def _own_statements(self, log_group: logs.ILogGroup) -> list[iam.PolicyStatement]:
         return [
             allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log_group.log_group_arn]),
@@ -153,6 +146,7 @@ class WorkerQueue(Construct):
                 "sqs:ReceiveMessage",
                 on=[self.queue.queue_arn],
             ),
+            allow("sqs:SendMessage", on=[self.dead_letters.queue_arn]),
             use_key(self._key),
         ]
 

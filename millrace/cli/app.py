@@ -13,6 +13,7 @@ import typer
 
 from millrace.cli import (
     approve,
+    audit,
     clock,
     demo,
     deploy,
@@ -76,6 +77,7 @@ app.command()(approve.approve)
 app.command()(invoke.invoke)
 app.command("env")(environment.environment)
 app.command()(clock.clock)
+app.command()(audit.audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,20 +1,28 @@
-"""boto3 clients towards the embedded AWS itself, for the services that act on behalf of an account or role.
+"""boto3 clients towards the embedded AWS itself, for the services that act as a role, as their caller or as themselves.
 
-Access keys carry their account: AKIA0LOC followed by the 12 digits is the root of that account.
+Access keys carry their account: AKIA0LOC followed by the 12 digits is the root of that account. What a service
+does under its own name it does with keys that this process makes up and nobody else can know.
 """
 
 from __future__ import annotations
 
+import secrets
+import string
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any
+
+from millrace.local.models import shared_session
 
 ROOT_KEY_PREFIX = "AKIA0LOC"
 ROOT_SECRET = "millrace"
 SESSION_SECONDS = 3600
 RENEW_BEFORE_SECONDS = 300
 LONGEST_CALL_SECONDS = 930
+SERVICE_KEY_PREFIX = "AKIASVC"
+RANDOM_CHARACTERS = 13
+KEY_CHARACTERS = string.ascii_uppercase + string.digits
 
 
 def root_access_key(account: str) -> str:
@@ -28,6 +36,50 @@ def account_of_root_key(access_key: str) -> str | None:
 
 
 @dataclass(frozen=True)
+class ServiceIdentity:
+    """A service that acts under its own name: where, and on behalf of which resource and account, if it says so.
+
+    Without a principal it is a service at work on what is its own, which no policy has a say in.
+    """
+
+    principal: str
+    account: str
+    region: str
+    source_arn: str = ""
+    source_account: str = ""
+
+
+class ServiceKeys:
+    """The access keys of service identities, new in every process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: dict[ServiceIdentity, str] = {}
+        self._identities: dict[str, ServiceIdentity] = {}
+
+    def key(self, identity: ServiceIdentity) -> str:
+        with self._lock:
+            known = self._keys.get(identity)
+            if known is None:
+                known = SERVICE_KEY_PREFIX + "".join(secrets.choice(KEY_CHARACTERS) for _ in range(RANDOM_CHARACTERS))
+                self._keys[identity] = known
+                self._identities[known] = identity
+            return known
+
+    def identity(self, access_key: str) -> ServiceIdentity | None:
+        return self._identities.get(access_key)
+
+
+SERVICE_KEYS = ServiceKeys()
+
+
+def account_of_service_key(access_key: str) -> str | None:
+    """The account in which a service acts with this key, or None if it is no service's."""
+    identity = SERVICE_KEYS.identity(access_key)
+    return identity.account if identity else None
+
+
+@dataclass(frozen=True)
 class _Session:
     credentials: dict[str, str]
     expires: float
@@ -38,31 +90,62 @@ class Clients:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._direct: Any = None
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, ...], Any] = {}
-        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._sessions: dict[tuple[str, str, str], _Session] = {}
         self._session: Any = None
+
+    def serve_by(self, application: Any) -> None:
+        """From now on requests go to this WSGI application of the same process, not through a socket."""
+        from millrace.local.direct import Direct
+
+        self._direct = Direct(application)
 
     def client(self, service: str, *, account: str, region: str) -> Any:
         """A client with the credentials of the account's root."""
         keys = {"AccessKeyId": root_access_key(account), "SecretAccessKey": ROOT_SECRET}
         return self._client(service, region, keys)
 
-    def role_client(self, role_arn: str, service: str, *, region: str, session: str = "millrace") -> Any:
-        """A client with an STS session of the role; ClientError when the role does not exist."""
-        return self._client(service, region, self.role_credentials(role_arn, session=session, region=region))
+    def own_client(self, service: str, *, account: str, region: str) -> Any:
+        """A client with which a service looks after what is its own: its configuration, its buckets. Not decided."""
+        return self.identity_client(ServiceIdentity("", account, region), service)
 
-    def role_credentials(
-        self, role_arn: str, *, session: str = "millrace", region: str = "us-east-1"
-    ) -> dict[str, str]:
+    def service_client(
+        self,
+        principal: str,
+        service: str,
+        *,
+        account: str,
+        region: str,
+        source_arn: str = "",
+        source_account: str = "",
+    ) -> Any:
+        """A client whose requests are those of a service principal, in the account whose resource they are about."""
+        return self.identity_client(ServiceIdentity(principal, account, region, source_arn, source_account), service)
+
+    def identity_client(self, identity: ServiceIdentity, service: str) -> Any:
+        keys = {"AccessKeyId": SERVICE_KEYS.key(identity), "SecretAccessKey": ROOT_SECRET}
+        return self._client(service, identity.region, keys)
+
+    def service_identity(self, access_key: str) -> ServiceIdentity | None:
+        """Which service acts with an access key; None for the key of a root, user or session."""
+        return SERVICE_KEYS.identity(access_key)
+
+    def role_client(
+        self, role_arn: str, service: str, *, region: str, by: ServiceIdentity, session: str = "millrace"
+    ) -> Any:
+        """A client with an STS session that the service `by` has of the role; ClientError when it may not."""
+        return self._client(service, region, self.role_credentials(role_arn, by=by, session=session))
+
+    def role_credentials(self, role_arn: str, *, by: ServiceIdentity, session: str = "millrace") -> dict[str, str]:
         """AccessKeyId, SecretAccessKey and SessionToken of a session of the role, renewed before it ends."""
-        key = (role_arn, session[:64])
+        key = (role_arn, session[:64], by.principal)
         with self._lock:
             known = self._sessions.get(key)
             if known and known.expires - RENEW_BEFORE_SECONDS > time.time():
                 return known.credentials
-        account = role_arn.split(":")[4]
-        answer = self.client("sts", account=account, region=region).assume_role(
+        answer = self.identity_client(by, "sts").assume_role(
             RoleArn=role_arn, RoleSessionName=session[:64], DurationSeconds=SESSION_SECONDS
         )["Credentials"]
         credentials = {name: answer[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
@@ -71,8 +154,9 @@ class Clients:
         return credentials
 
     def caller_client(self, caller: Any, service: str) -> Any:
-        """A client of the caller's account and region."""
-        return self.client(service, account=caller.account, region=caller.region)
+        """A client with the caller's own rights, for what a service does in its caller's name."""
+        keys = {"AccessKeyId": caller.access_key, "SecretAccessKey": ROOT_SECRET}
+        return self._client(service, caller.region, keys)
 
     def forget(self) -> None:
         """Drop cached sessions (after a reset of the state they no longer exist)."""
@@ -93,15 +177,17 @@ class Clients:
 
         # One session for all: each would read its own copy of the service models and of AWS's list of endpoints.
         if self._session is None:
-            self._session = boto3.session.Session()
+            self._session = boto3.session.Session(botocore_session=shared_session())
         config = Config(
             # A function may take 15 minutes, and calling it twice would run it twice.
             retries={"total_max_attempts": 1 if service == "lambda" else 2},
             read_timeout=LONGEST_CALL_SECONDS,
             max_pool_connections=32,
             s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
-        return self._session.client(
+        client = self._session.client(
             service,
             endpoint_url=self._url,
             config=config,
@@ -110,4 +196,6 @@ class Clients:
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),
         )
-
+        if self._direct is not None:
+            client.meta.events.register("before-send", self._direct)
+        return client

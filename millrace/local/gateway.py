@@ -12,19 +12,24 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from moto.core.request import Request
 
-from millrace.local import patches, wire
-from millrace.local.clients import account_of_root_key
+from millrace.local import patches, requests, wire
+from millrace.local.clients import account_of_root_key, root_access_key
+from millrace.local.iam.needs import Place
+from millrace.local.iam.principals import ExpiredError, Identified, UnknownKeyError
+from millrace.local.iam.refusals import expired
 from millrace.local.service import Caller, Handler, Service, ServiceError
 from millrace.local.world import World
 
 log = logging.getLogger("millrace.gateway")
 
 INTERNAL = "/_millrace/"
+MOTO_API = "/moto-api"
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 SIGV2 = re.compile(r"^AWS ([^:]+):")
 READS = ("Get", "List", "Describe", "Head", "Receive", "Batch", "Search", "Lookup", "Query", "Scan")
@@ -63,34 +68,88 @@ class Gateway:
             return self._answer_internal(path.removeprefix(INTERNAL), environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             self._changed()
+        environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)  # moto would believe it
         access_key, region, signing_name = credential_scope(environ)
-        if access_key and not patches.account_of(access_key):
-            return _send(_unknown_key(access_key, signing_name), start_response)
-        service = wire.service_of(signing_name or "", path)
-        if service in self._complete or service in self._partial or self._world.watches(service):
-            return self._serve(service, access_key or "", region, environ, start_response)
-        return self._moto(environ, start_response)
+        if signing_name is None and not anonymous_may_ask(environ):
+            return _send(_no_key(), start_response)
+        service = wire.service_of(signing_name or "s3", path)
+        requests.by_path(environ)
+        try:
+            identified = self._world.iam.identify(access_key or "")
+        except UnknownKeyError:
+            return _send(_unknown_key(access_key or "", signing_name), start_response)
+        except ExpiredError:
+            return self._serve(service, None, access_key or "", region, environ, start_response)
+        return self._serve(service, identified, access_key or "", region, environ, start_response)
 
     def _serve(
-        self, service: str, access_key: str, region: str, environ: Environ, start_response: StartResponse
+        self,
+        service: str,
+        identified: Identified | None,
+        access_key: str,
+        region: str,
+        environ: Environ,
+        start_response: StartResponse,
     ) -> Iterable[bytes]:
-        body = _buffer(environ)
+        """Read, decide and answer a request; `identified` is None when the caller's session is over."""
+        if service != "s3":
+            _buffer(environ)
         request = Request(environ)
-        found = wire.identify(service, request)
-        handler = self._handlers.get((service, found[0])) if found else None
-        if handler is None and service not in self._complete:
-            environ["wsgi.input"] = io.BytesIO(body)
-            return self._moto_watched(service, found, access_key, region, environ, body, start_response)
-        if found is None:
-            return _send(_unknown_operation(service, environ), start_response)
-        operation = wire.parse(service, request)
-        assert operation is not None
-        caller = self._caller(access_key, region)
+        route = wire.route(service, request)
+        if route is None:
+            return self._serve_unidentified(service, identified, access_key, region, environ, start_response)
+        whole = service != "s3" or not route.streams
+        if service == "s3" and whole:
+            _buffer(environ)
+            request = Request(environ)
         with warnings.catch_warnings():
             # Common AWS error codes are not in the service models; moto warns of each.
             warnings.simplefilter("ignore")
-            answer = self._handle(operation, handler, caller)
-        return _send(answer, start_response)
+            try:
+                operation = wire.parse(route, request, body=whole)
+            except wire.Unreadable as error:
+                unreadable = ServiceError("SerializationException", str(error))
+                return _send(wire.refusal(wire.empty(route), unreadable), start_response)
+            account = self._account(identified, access_key)
+            try:
+                if identified is None:
+                    raise expired(operation)
+                requests.check_presigned(environ)
+                requests.check_unambiguous(environ, service)
+                self._world.iam.check(identified, operation, Place(account, region), environ)
+            except ServiceError as error:
+                return _send(wire.refusal(operation, error), start_response)
+            caller = Caller(account, region, access_key, identified.principal.arn)
+            handler = self._handlers.get((service, operation.name))
+            if handler is not None or service in self._complete:
+                return _send(self._handle(operation, handler, caller), start_response)
+        if whole:
+            environ["wsgi.input"].seek(0)
+        key = access_key or root_access_key(requests.bucket_account(operation.params))
+        requests.sign_for_moto(environ, key, region, operation.model.service_model.signing_name)
+        environ[patches.OPERATION] = operation.name
+        return self._moto_served(operation, caller, environ, start_response)
+
+    def _account(self, identified: Identified | None, access_key: str) -> str:
+        account = identified.principal.account if identified else ""
+        return account or patches.account_of(access_key) or ""
+
+    def _serve_unidentified(
+        self,
+        service: str,
+        identified: Identified | None,
+        access_key: str,
+        region: str,
+        environ: Environ,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """What no operation of the service matches goes to moto only for those who may do everything."""
+        place = Place(self._account(identified, access_key), region)
+        if identified is None or not self._world.iam.check_unidentified(identified, service, place, environ):
+            return _send(_refused_unidentified(service, environ), start_response)
+        if service in self._complete or environ.get("PATH_INFO", "/").startswith(MOTO_API):
+            return _send(_unknown_operation(service, environ), start_response)
+        return self._moto(environ, start_response)
 
     def _handle(self, operation: wire.Operation, handler: Handler | None, caller: Caller) -> wire.Answer:
         try:
@@ -109,35 +168,22 @@ class Gateway:
             broken = ServiceError("InternalFailure", f"{type(error).__name__}: {error}", status=500)
             return wire.refusal(operation, broken)
 
-    def _moto_watched(
-        self,
-        service: str,
-        found: tuple[str, Any] | None,
-        access_key: str,
-        region: str,
-        environ: Environ,
-        body: bytes,
-        start_response: StartResponse,
+    def _moto_served(
+        self, operation: wire.Operation, caller: Caller, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Let moto serve the request, then tell those who watch the service when it changed something."""
+        if operation.name.startswith(READS) or not self._world.watches(operation.service):
+            return self._moto(environ, start_response)
         status = ["500"]
 
         def remember(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             status[0] = line
             return start_response(line, headers, *rest)
 
-        copy = dict(environ)
         result = list(self._moto(environ, remember))
-        if found and status[0].startswith("2") and not found[0].startswith(READS) and self._world.watches(service):
-            copy["wsgi.input"] = io.BytesIO(body)
-            operation = wire.parse(service, Request(copy))
-            if operation:
-                self._world.changed(service, self._caller(access_key, region), operation.name, operation.params)
+        if status[0].startswith("2"):
+            self._world.changed(operation.service, caller, operation.name, operation.params)
         return result
-
-    def _caller(self, access_key: str, region: str) -> Caller:
-        account = patches.account_of(access_key) or ""
-        return Caller(account, region, access_key, patches.principal_arn(access_key, account))
 
     def _answer_internal(self, name: str, environ: Environ, start_response: StartResponse) -> list[bytes]:
         route = self._internal.get(name)
@@ -167,6 +213,12 @@ def credential_scope(environ: Environ) -> tuple[str | None, str, str | None]:
     return None, DEFAULT_REGION, None
 
 
+def anonymous_may_ask(environ: Environ) -> bool:
+    """Without credentials there is S3, and taking a role with another identity provider's token."""
+    form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    return not environ.get("HTTP_X_AMZ_TARGET") and not (form and environ["REQUEST_METHOD"] == "POST")
+
+
 def _buffer(environ: Environ) -> bytes:
     """Read the whole body and leave a fresh reader of it in the environment."""
     if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
@@ -192,6 +244,18 @@ def _unknown_key(access_key: str, signing_name: str | None) -> wire.Answer:
         )
         return wire.Answer(403, {"Content-Type": "text/xml"}, body.encode())
     return _json(403, {"__type": "UnrecognizedClientException", "message": message})
+
+
+def _no_key() -> wire.Answer:
+    return _json(403, {"__type": "MissingAuthenticationTokenException", "message": "Missing Authentication Token"})
+
+
+def _refused_unidentified(service: str, environ: Environ) -> wire.Answer:
+    message = f"Access denied: {environ['REQUEST_METHOD']} {environ.get('PATH_INFO')} is no operation of {service}"
+    if service == "s3":
+        body = f"<Error><Code>AccessDenied</Code><Message>{escape(message)}</Message></Error>"
+        return wire.Answer(403, {"Content-Type": "application/xml"}, body.encode())
+    return _json(403, {"__type": "AccessDeniedException", "message": message})
 
 
 def _unknown_operation(service: str, environ: Environ) -> wire.Answer:

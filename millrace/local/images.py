@@ -1,4 +1,7 @@
-"""The table of container images: which local Python environment runs an ImageUri. Jobs and endpoints ask it."""
+"""The table of container images: which local Python environment runs an ImageUri, and whose repositories are AWS's.
+
+Jobs and endpoints ask for the environment, the gate for the owners.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,12 @@ class Image:
 def images(table: Path = TABLE) -> tuple[Image, ...]:
     rows = tomllib.loads(table.read_text("utf-8"))["image"]
     return tuple(Image(row["pattern"], row["environment"]) for row in rows)
+
+
+@cache
+def aws_accounts(table: Path = TABLE) -> frozenset[str]:
+    """The accounts whose image repositories are AWS's own and open to everyone."""
+    return frozenset(tomllib.loads(table.read_text("utf-8"))["aws_accounts"])
 
 
 def environment_of(image_uri: str, *, table: Path = TABLE) -> str:

@@ -18,10 +18,12 @@ import types
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from millrace.local.clients import account_of_root_key
+from millrace.local.clients import SERVICE_KEYS, account_of_root_key, account_of_service_key
 from millrace.local.objects import ObjectFile, ObjectFiles
 
 MOTO_VERSION = "5.2.5"
+# Where the gateway leaves the name of a request's operation.
+OPERATION = "millrace.operation"
 AWS_MANAGED = ":iam::aws:policy/"
 ROLE_ARN = re.compile(r"^arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)$")
 
@@ -55,6 +57,7 @@ def apply(files: ObjectFiles, events: S3Events) -> None:
         )
     _keep_no_instances()
     _accounts_from_keys()
+    _operations_from_the_gateway()
     _assume_only_roles_that_exist()
     _aws_managed_policies_on_demand()
     _bodies_in_files(files)
@@ -87,14 +90,29 @@ def _accounts_from_keys() -> None:
     from moto.iam import models as iam
 
     known = iam.get_account_id_from
-    _change(iam, "get_account_id_from", lambda key: account_of_root_key(key) or known(key))
+    _change(iam, "get_account_id_from", lambda key: account_of_own_key(key) or known(key))
+
+
+def _operations_from_the_gateway() -> None:
+    """moto reads the operation anew, also out of texts in the body: it must serve the one that was decided."""
+    from moto.core.responses import BaseResponse
+
+    def action(self: Any) -> str:
+        return self.normalized_request.environ.get(OPERATION) or str(known(self))
+
+    known = _change(BaseResponse, "_get_action", action)
+
+
+def account_of_own_key(access_key: str) -> str | None:
+    """The account of a root's or a service's key, which IAM knows nothing of."""
+    return account_of_root_key(access_key) or account_of_service_key(access_key)
 
 
 def account_of(access_key: str) -> str | None:
-    """The account of a root key or of a key that IAM or STS issued; None for a key nobody issued."""
-    root = account_of_root_key(access_key)
-    if root:
-        return root
+    """The account of a key: a root's, a service's or one that IAM or STS issued; None for a key nobody issued."""
+    own = account_of_own_key(access_key)
+    if own:
+        return own
     from moto.iam.models import iam_backends
 
     for account, partitions in list(iam_backends.items()):
@@ -104,9 +122,11 @@ def account_of(access_key: str) -> str | None:
 
 
 def principal_arn(access_key: str, account: str) -> str:
-    """The ARN that GetCallerIdentity answers for the key."""
+    """The ARN that GetCallerIdentity answers for the key; a service's is its principal."""
     if account_of_root_key(access_key):
         return f"arn:aws:iam::{account}:root"
+    if service := SERVICE_KEYS.identity(access_key):
+        return service.principal
     from moto.sts.models import sts_backends
 
     return str(sts_backends[account]["aws"].get_caller_identity(access_key, "us-east-1")[1])
@@ -302,17 +322,18 @@ class _Ignored(dict[str, Any]):
 
 
 def _modules_listed_once() -> None:
-    """moto lists its own folder for every request."""
+    """moto lists its own folder, and tries the patterns of all services, for every request."""
     from moto import backends
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
     found = tuple(backends.list_of_moto_modules())
     _change(backends, "list_of_moto_modules", lambda: found)
+    known = DomainDispatcherApplication.get_backend_for_host
+    _change(DomainDispatcherApplication, "get_backend_for_host", functools.lru_cache(1024)(known))
 
 
 def _ec2_only_when_used() -> None:
     """SSM imports EC2, whose tables of machine types and images take most of a second, for one rare operation."""
-    if "moto.ec2" in sys.modules:
-        return
     stand_in: Any = types.ModuleType("moto.ec2")
     stand_in.ec2_backends = _Ec2Backends()
     sys.modules["moto.ec2"] = stand_in
@@ -323,8 +344,6 @@ def _ec2_only_when_used() -> None:
 
 
 class _Ec2Backends:
-    """Becomes moto's EC2 at the first use."""
-
     def __getitem__(self, account: str) -> Any:
         return importlib.import_module("moto.ec2").ec2_backends[account]
 

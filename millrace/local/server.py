@@ -26,6 +26,8 @@ from millrace.errors import MillraceError
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
 WANTED_FILES = 8192
+# "off" switches the decisions off; for benchmarks/, which measure what deciding costs, and for nothing else.
+ENFORCEMENT = "MILLRACE_IAM"
 ENDINGS = {signal.SIGTERM, signal.SIGINT}
 
 log = logging.getLogger("millrace")
@@ -52,9 +54,8 @@ class EmbeddedAWS:
         self._prepare()
         from werkzeug.serving import make_server
 
-        from millrace.local import patches
+        from millrace.local import patches, warm
         from millrace.local.http import Application, RequestHandler
-        from millrace.local.warm import warm
         from millrace.local.world import World
 
         application = Application()
@@ -63,6 +64,8 @@ class EmbeddedAWS:
         )
         self.url = f"http://{HOST}:{self._server.port}"
         self.world = World(url=self.url, folder=self._folder)
+        self.world.aws.serve_by(application)
+        self.world.spawn(self.world.runtimes.get, warm.FIRST_ENVIRONMENT, name="warm Lambda")
         application.target = self._services()
         self.world.spawn(self._server.serve_forever, name="http")
         self.world.spawn(patches.collect_garbage, self.world.stopping, name="garbage")
@@ -70,11 +73,15 @@ class EmbeddedAWS:
         for start in self._starts:
             start()
         self._write_address()
-        self.world.spawn(warm, self.world, name="warm")
+        self.world.spawn(warm.warm, self.world, name="warm")
 
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+        # Profiles, regions and endpoints of the user's own AWS must not reach the clients in here.
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
         if soft < wanted:
@@ -99,6 +106,8 @@ class EmbeddedAWS:
         from millrace.local.cloudformation.service import CloudFormation
         from millrace.local.events.service import Events
         from millrace.local.gateway import Gateway
+        from millrace.local.iam.audit import AuditLog
+        from millrace.local.iam.gate import Gate
         from millrace.local.lambdas.service import Lambda
         from millrace.local.objects import ObjectFiles
         from millrace.local.sagemaker.service import SageMaker, SageMakerRuntime
@@ -111,15 +120,25 @@ class EmbeddedAWS:
         patches.apply(ObjectFiles(self._folder / "objects"), events)
         functions = Lambda(world)
         sagemaker = SageMaker(world)
+        self._audit = AuditLog(self._folder)
+        enforcing = os.environ.get(ENFORCEMENT) != "off"
+        world.iam = gate = Gate(world.aws, self._audit, sagemaker.group_policy, enforcing=enforcing)
+        world.on_change("iam", lambda *_: gate.principals.forget())
         cloudformation = CloudFormation(world)
         services: list[Service] = [events, functions, sagemaker, SageMakerRuntime(world, sagemaker), cloudformation]
+        self._audit.start()
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]
         stores: dict[str, Persistent] = {"clock": world.clock}
         stores.update({each.name: each.store for each in (events, functions, sagemaker, cloudformation)})
         self._state = State(self._folder, stores)
         self._state.load()
-        internal = {"health": self._health, "clock": self._clock, "reset-sessions": self._forget}
+        internal = {
+            "audit": self._decisions,
+            "clock": self._clock,
+            "health": self._health,
+            "reset-sessions": self._forget,
+        }
         return Gateway(world, services, internal, changed=self._state.touch)
 
     def _health(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -130,8 +149,12 @@ class EmbeddedAWS:
             self.world.clock.advance(float(params["advance"]))
         return {"now": self.world.clock.now(), "offset": self.world.clock.offset}
 
+    def _decisions(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        return {"decisions": self._audit.read(params)}
+
     def _forget(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self.world.aws.forget()
+        self.world.iam.principals.forget()
         return {}
 
     def _write_address(self) -> None:
@@ -152,6 +175,7 @@ class EmbeddedAWS:
         self._server.server_close()
         self._state.save()
         self.world.stop()
+        self._audit.stop()
         with suppress(OSError):
             (self._folder / "server.json").unlink()
 

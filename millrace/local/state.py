@@ -7,12 +7,12 @@ version refuses it and says what to do. Object bodies are files of their own (se
 from __future__ import annotations
 
 import copyreg
+import importlib
 import io
 import logging
 import os
 import pickle
 import platform
-import sys
 import threading
 import time
 import types
@@ -27,7 +27,7 @@ from millrace.local.patches import MOTO_VERSION
 
 log = logging.getLogger("millrace.state")
 
-FORMAT = 1
+FORMAT = 2
 SAVE_EVERY_SECONDS = 20.0
 ATTEMPTS = 5
 # What differs from run to run and is not state.
@@ -80,7 +80,7 @@ class State:
                     f"{self._file} was written by {stamp}, this is {_stamp()}: it cannot be read. "
                     "Run `millrace reset` to start from nothing, then `millrace deploy`."
                 )
-            content = _Unpickler(file).load()
+            content = pickle.load(file)
         _put_backends(content["moto"])
         for name, store in self._stores.items():
             if name in content["stores"]:
@@ -149,31 +149,30 @@ class _Pickler(pickle.Pickler):
     """Locks and the like are made anew at load; keys of cryptography travel as PEM; modules by name."""
 
     def __init__(self, file: io.BytesIO) -> None:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+        from moto.core.base_backend import AccountSpecificBackend, BackendDict
+
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._backends, self._of_account = BackendDict, AccountSpecificBackend
+        self._private_keys = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
+        self._as_pem = (
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         self.dispatch_table = copyreg.dispatch_table.copy()
         self.dispatch_table.update(_FRESH)
 
-    def persistent_id(self, value: Any) -> Any:
-        from moto.core.base_backend import AccountSpecificBackend, BackendDict
-
-        if isinstance(value, BackendDict):
-            return ("service", value.service_name)
-        if isinstance(value, AccountSpecificBackend):
-            return ("account", value.service_name, value.account_id)
-        if isinstance(value, types.ModuleType):
-            return ("module", value.__name__)
-        return None
-
     def reducer_override(self, value: Any) -> Any:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-        if isinstance(value, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
-            pem = value.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
+        if isinstance(value, self._backends):
+            return (_backends_of, (value.service_name,))
+        if isinstance(value, self._of_account):
+            return (_backend_of_account, (value.service_name, value.account_id))
+        if isinstance(value, types.ModuleType):
+            return (importlib.import_module, (value.__name__,))
+        if isinstance(value, self._private_keys):
+            pem = value.private_bytes(*self._as_pem)
             return (_private_key, (pem,))
         if isinstance(value, dict) and type(value) not in (dict, defaultdict, OrderedDict):
             # moto's own dicts have other constructors and item setters than pickle expects.
@@ -206,13 +205,11 @@ def _private_key(pem: bytes) -> Any:
     return load_pem_private_key(pem, password=None)
 
 
-class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, name: Any) -> Any:
-        from moto.backends import get_backend
+def _backends_of(service: str) -> Any:
+    from moto.backends import get_backend
 
-        kind, *rest = name
-        if kind == "module":
-            __import__(rest[0])
-            return sys.modules[rest[0]]
-        backends = get_backend(rest[0])
-        return backends if kind == "service" else backends[rest[1]]
+    return get_backend(service)  # type: ignore[call-overload]
+
+
+def _backend_of_account(service: str, account: str) -> Any:
+    return _backends_of(service)[account]

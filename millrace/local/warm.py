@@ -32,11 +32,13 @@ READS = (
     ("sagemaker", "list_pipelines"),
     ("cloudwatch", "list_metrics"),
 )
+# The first starts with the server. The others load for a second or more, and a deployment comes before any run.
+DEPLOYMENT_SECONDS = 1.5
 FIRST_ENVIRONMENT, *OTHER_ENVIRONMENTS = ("lambda-python", "sagemaker-xgboost-3.2-0")
 
 
 def warm(world: World) -> None:
-    world.runtimes.get(FIRST_ENVIRONMENT)
+    """One harmless read of each service, then what jobs need."""
     for service, operation in READS:
         if world.stopping.is_set():
             return
@@ -45,6 +47,8 @@ def warm(world: World) -> None:
         except (ClientError, BotoCoreError) as error:
             log.info("warming %s: %s", service, error)
     keep()
+    if world.stopping.wait(DEPLOYMENT_SECONDS):
+        return
     for environment in OTHER_ENVIRONMENTS:
         world.runtimes.get(environment)
 

@@ -12,15 +12,17 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
+from botocore.exceptions import UnknownServiceError
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 from moto.core.model import OperationModel
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import SerializationContext, get_serializer_class
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from millrace.local.service import ServiceError
 
@@ -30,11 +32,21 @@ RUNTIME_PATHS = {
         (re.compile(r"^/endpoints/[^/]+/(invocations|async-invocations)"), "sagemaker-runtime"),
         (re.compile(r"^/FeatureGroup/"), "sagemaker-featurestore-runtime"),
         (re.compile(r"^/BatchPutMetrics"), "sagemaker-metrics"),
-    )
+    ),
+    "s3": ((re.compile(r"^/v20180820/"), "s3control"),),
 }
-SIGNING_NAMES = {"monitoring": "cloudwatch", "eventbridge": "events"}
+SIGNING_NAMES = {
+    "eventbridge": "events",
+    "monitoring": "cloudwatch",
+    "states": "stepfunctions",
+    "tagging": "resourcegroupstaggingapi",
+}
 # Matching some of the service's patterns in Python takes for ever on long values.
 PATTERN_LENGTH_LIMIT = 1024
+
+
+class Unreadable(Exception):
+    """The body of a request is not what its protocol says."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +68,52 @@ def service_of(signing_name: str, path: str) -> str:
     return SIGNING_NAMES.get(signing_name, signing_name)
 
 
-def identify(service: str, request: Request) -> tuple[str, Any] | None:
-    """The operation's name and model, without parsing its parameters; None when no operation matches."""
-    try:
-        model, _ = get_service_router(service).match(request)
-    except (NotFound, KeyError):
-        return None
-    return model.name, model
+@dataclass(frozen=True)
+class Route:
+    """The operation that a request is, and what of its parameters the path holds."""
+
+    service: str
+    model: OperationModel
+    path_params: dict[str, Any]
+
+    @property
+    def streams(self) -> bool:
+        """Whether the body is one parameter, of any size, that says nothing about the request."""
+        return bool(self.model.has_streaming_input)
 
 
-def parse(service: str, request: Request) -> Operation | None:
-    """The request's operation and parameters, or None when it matches no operation of the service."""
+def route(service: str, request: Request) -> Route | None:
+    """Which operation of the service a request is; None when it matches none."""
     try:
-        model, uri_params = get_service_router(service).match(request)
-    except (NotFound, KeyError):
+        model, path_params = get_service_router(service).match(request)
+    except (NotFound, MethodNotAllowed, KeyError, UnknownServiceError):
         return None
-    protocol = determine_request_protocol(model.service_model, request.content_type)
-    params = PROTOCOL_PARSERS[protocol](model, map_type=dict).parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": request.get_data(),
-            "url_path": request.path,
-            "url_params": uri_params,
-        }
-    )
-    return Operation(service, model.name, model, protocol, params or {})
+    return Route(service, model, path_params)
+
+
+def parse(route: Route, request: Request, *, body: bool = True) -> Operation:
+    """The request's operation with its parameters; without the body when that is only a stream of bytes."""
+    model = route.model
+    try:
+        protocol = determine_request_protocol(model.service_model, request.content_type)
+        params = PROTOCOL_PARSERS[protocol](model, map_type=dict).parse(
+            {
+                "method": request.method,
+                "values": request.values if body else request.args,
+                "headers": request.headers,
+                "body": request.get_data() if body else b"",
+                "url_path": request.path,
+                "url_params": route.path_params,
+            }
+        )
+    except (RequestParserError, ParseError, ValueError, NotImplementedError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+    return Operation(route.service, model.name, model, protocol, params or {})
+
+
+def empty(route: Route) -> Operation:
+    """The operation without parameters, for answers to requests that cannot be read."""
+    return Operation(route.service, route.model.name, route.model, str(route.model.service_model.protocol), {})
 
 
 def validate(operation: Operation) -> None:

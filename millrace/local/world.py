@@ -7,12 +7,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millrace.local.clients import Clients
 from millrace.local.clock import Clock
 from millrace.local.forkserver.client import Runtimes
 from millrace.local.service import Caller
+
+if TYPE_CHECKING:
+    from millrace.local.iam.gate import Gate
 
 log = logging.getLogger("millrace")
 
@@ -29,9 +32,21 @@ class World:
         self.clock = clock or Clock()
         self.aws = Clients(url)
         self.runtimes = Runtimes()
+        self._iam: Gate | None = None
         self.stopping = threading.Event()
         self._publish: Publish | None = None
         self._on_change: dict[str, list[OnChange]] = defaultdict(list)
+
+    @property
+    def iam(self) -> Gate:
+        """What decides every request; there is no embedded AWS without it."""
+        if self._iam is None:
+            raise RuntimeError("no gate is connected: set iam first")
+        return self._iam
+
+    @iam.setter
+    def iam(self, gate: Gate) -> None:
+        self._iam = gate
 
     def publish(
         self,

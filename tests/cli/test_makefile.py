@@ -24,7 +24,20 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_make_alone_lists_what_there_is(tmp_path: Path) -> None:
     listed = make(tmp_path).stdout
 
-    for target in ("setup", "demo", "test", "check", "synth", "lock", "cdk", "cdk-check", "clean", "distclean"):
+    for target in (
+        "setup",
+        "demo",
+        "test",
+        "check",
+        "lint",
+        "gates",
+        "synth",
+        "lock",
+        "cdk",
+        "cdk-check",
+        "clean",
+        "distclean",
+    ):
         assert f"  make {target} " in listed
 
 

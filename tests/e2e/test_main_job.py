@@ -95,7 +95,9 @@ def test_the_schedule_finds_new_data_whose_event_was_lost(deployed: Deployed, ta
 
     deployed.embedded.advance(3600)
 
-    newest = deployed.until("a run by the schedule", lambda: deployed.executions()[: len(deployed.executions()) - before])
+    newest = deployed.until(
+        "a run by the schedule", lambda: deployed.executions()[: len(deployed.executions()) - before]
+    )
     described = deployed.finished(newest[0]["PipelineExecutionArn"])
     deployed.client("events").enable_rule(Name=rule)
     assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")

@@ -101,6 +101,18 @@ def queue(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
 
+def events_may_send(queue_id: str) -> dict[str, Any]:
+    """The policy with which EventBridge's rules may send to a queue of the same template."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": [queue_id, "Arn"]},
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"Type": "AWS::SQS::QueuePolicy", "Properties": {"PolicyDocument": document, "Queues": [{"Ref": queue_id}]}}
+
+
 def refused(call: Any, *args: Any, **rest: Any) -> str:
     """The message with which a call is refused."""
     with pytest.raises(ClientError) as caught:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.cloudformation_lab import Lab, queue, refused, ssm
+from tests.local.cloudformation_lab import Lab, events_may_send, queue, refused, ssm
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def test_parameters_may_come_from_ssm_and_secrets_never_stay_in_the_stack(lab: L
 
 def test_every_status_change_is_an_event_on_the_default_bus(lab: Lab) -> None:
     rule = lab.name("stack-events")
-    lab.create("target", {"Queue": queue()})
+    lab.create("target", {"Queue": queue(), "Taken": events_may_send("Queue")})
     url = lab.resources("target")["Queue"]
     sqs, events = lab.client("sqs"), lab.client("events")
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

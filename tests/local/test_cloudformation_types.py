@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.cloudformation_lab import REGION, Lab, queue
+from tests.local.cloudformation_lab import REGION, Lab, events_may_send, queue
 
 TRUST = {
     "Version": "2012-10-17",
@@ -21,6 +21,12 @@ IAM = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
 
 def policy(action: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+
+
+def key_policy() -> dict[str, Any]:
+    """The account's own policies decide about the key."""
+    root = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    return {"Version": "2012-10-17", "Statement": [{**policy("kms:*")["Statement"][0], "Principal": root}]}
 
 
 def typed(type_: str, **properties: Any) -> dict[str, Any]:
@@ -54,7 +60,7 @@ def gone(lab: Lab, stack: str) -> None:
 def test_a_bucket_with_everything(lab: Lab) -> None:
     def bucket(**more: Any) -> dict[str, Any]:
         return {
-            "Key": typed("AWS::KMS::Key", KeyPolicy=policy("kms:*")),
+            "Key": typed("AWS::KMS::Key", KeyPolicy=key_policy()),
             "Logs": typed(
                 "AWS::S3::Bucket",
                 AccessControl="LogDeliveryWrite",
@@ -142,6 +148,7 @@ def test_a_bucket_sends_its_events_to_event_bridge_only_while_it_is_told_to(lab:
         configuration = {"EventBridgeConfiguration": {"EventBridgeEnabled": on}}
         return {
             "Queue": queue(),
+            "Taken": events_may_send("Queue"),
             "Bucket": typed("AWS::S3::Bucket", BucketName=lab.name("bridge"), NotificationConfiguration=configuration),
             "Rule": typed(
                 "AWS::Events::Rule",
@@ -209,7 +216,7 @@ def test_roles_and_policies(lab: Lab) -> None:
 def test_keys_and_aliases(lab: Lab) -> None:
     def key(description: str, **more: Any) -> dict[str, Any]:
         return {
-            "Key": typed("AWS::KMS::Key", KeyPolicy=policy("kms:*"), Description=description, **more),
+            "Key": typed("AWS::KMS::Key", KeyPolicy=key_policy(), Description=description, **more),
             "Alias": typed("AWS::KMS::Alias", AliasName=f"alias/{lab.name('key')}", TargetKeyId={"Ref": "Key"}),
         }
 

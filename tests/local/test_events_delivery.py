@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.iam_lab import allow, let_events_send, make_role
+
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "ap-northeast-2"
 Receive = Callable[..., list[dict[str, Any]]]
 
@@ -19,7 +21,9 @@ def queue(embedded: Any) -> Callable[..., str]:
     def make(name: str, account: str = ACCOUNT, **attributes: str) -> str:
         sqs = embedded.client("sqs", account=account)
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+        arn = str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+        let_events_send(sqs, url, arn)
+        return arn
 
     return make
 
@@ -178,7 +182,11 @@ def test_another_accounts_bus_takes_events_when_its_policy_allows_it(
         account=OTHER,
         EventBusName="central",
     )
-    rule(embedded, "crossed", {"source": ["crossed"]}, {"Arn": bus, "DeadLetterConfig": {"Arn": dead}})
+    role = make_role(
+        embedded.client("iam"), "crossing", "events.amazonaws.com", may=[allow("events:PutEvents", on=bus)]
+    )
+    target = {"Arn": bus, "RoleArn": role, "DeadLetterConfig": {"Arn": dead}}
+    rule(embedded, "crossed", {"source": ["crossed"]}, target)
 
     put(embedded, "crossed", {"n": 1})
     [refused] = receive(dead, 1)

@@ -11,16 +11,25 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from millrace.local.clients import Clients, ServiceIdentity
 from millrace.local.events.delivery import Deliverer, Delivery
 from millrace.local.events.targets import Target
 from millrace.local.events.timer import Timer
 from millrace.local.world import World
 
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/retried"
 THROTTLED = ClientError(
     {"Error": {"Code": "ThrottlingException", "Message": "slow down"}, "ResponseMetadata": {"HTTPStatusCode": 400}},
     "Publish",
 )
+
+
+class RootClients(Clients):
+    """Only the server has the keys of services: whoever tests from outside sends as the account's root."""
+
+    def identity_client(self, identity: ServiceIdentity, service: str) -> Any:
+        return self.client(service, account=identity.account, region=identity.region)
 
 
 class Destination:
@@ -28,6 +37,7 @@ class Destination:
 
     def __init__(self, embedded: Any, folder: Path, refusals: int) -> None:
         self.world = World(url=embedded.url, folder=folder)
+        self.world.aws = RootClients(embedded.url)
         self.attempts: queue.Queue[int] = queue.Queue()
         self._refusals = refusals
         self.deliverer = Deliverer(self.world, Timer(self.world, name="retries"), self._send)
@@ -41,7 +51,7 @@ class Destination:
         made = Delivery(
             account=ACCOUNT,
             region=REGION,
-            origin={"RULE_ARN": "arn:rule"},
+            origin={"RULE_ARN": RULE},
             target=Target("arn:aws:sns:ap-northeast-2:111111111111:topic"),
             make_input=lambda attempt: f"attempt {attempt}",
             event={},
@@ -101,7 +111,7 @@ def test_after_the_last_attempt_it_goes_to_the_dead_letter_queue(destination: An
     assert [target.next_attempt() for _ in range(3)] == [1, 2, 3]
     assert take() == {
         "body": "attempt 3",
-        "RULE_ARN": "arn:rule",
+        "RULE_ARN": RULE,
         "TARGET_ARN": "arn:aws:sns:ap-northeast-2:111111111111:topic",
         "ERROR_CODE": "ThrottlingException",
         "ERROR_MESSAGE": "slow down",

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.iam_lab import make_role
+
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 HANDLER = """
 import json, os
 import boto3
@@ -31,7 +29,7 @@ def handler(event, context):
 def server(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     made = type(embedded)(tmp_path_factory.mktemp("asynchronous"))
     iam, sqs, lambdas = made.client("iam"), made.client("sqs"), made.client("lambda")
-    role = iam.create_role(RoleName="asked", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    role = make_role(iam, "asked", "lambda.amazonaws.com")
     for name in ("out", "failed", "succeeded"):
         sqs.create_queue(QueueName=name)
     buffer = io.BytesIO()
@@ -116,7 +114,14 @@ def test_a_successful_invocation_is_recorded_at_its_destination(server: Any) -> 
 
 def test_a_rule_reaches_a_function_without_a_queue(server: Any) -> None:
     events = server.client("events")
-    events.put_rule(Name="direct", EventPattern=json.dumps({"source": ["direct"]}))
+    rule = events.put_rule(Name="direct", EventPattern=json.dumps({"source": ["direct"]}))["RuleArn"]
+    server.client("lambda").add_permission(
+        FunctionName="asked",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:asked"
     events.put_targets(Rule="direct", Targets=[{"Id": "1", "Arn": function, "Input": '{"fails": false}'}])
 

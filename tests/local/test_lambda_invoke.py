@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.iam_lab import make_role
+
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 Invoke = Callable[..., dict[str, Any]]
 
 
@@ -34,12 +32,12 @@ def function(embedded: Any, request: pytest.FixtureRequest) -> Callable[..., str
 
     def make(code: str, **settings: Any) -> str:
         name = settings.pop("name", base)
-        role = embedded.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        role = make_role(embedded.client("iam"), name, "lambda.amazonaws.com")
         embedded.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
             Handler=settings.pop("Handler", "handler.handler"),
-            Role=role["Role"]["Arn"],
+            Role=role,
             Code={"ZipFile": zipped(code)},
             **settings,
         )
@@ -157,12 +155,12 @@ def test_a_function_sees_only_its_own_code_and_the_runtime(module: str, embedded
     try:
         client.get_function(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
-        role = embedded.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        role = make_role(embedded.client("iam"), name, "lambda.amazonaws.com")
         client.create_function(
             FunctionName=name,
             Runtime="python3.12",
             Handler="handler.handler",
-            Role=role["Role"]["Arn"],
+            Role=role,
             Code={"ZipFile": zipped(code)},
         )
     answer = invoke(name, module)
@@ -315,6 +313,7 @@ def test_what_lambda_would_not_start_is_refused(embedded: Any, function: Any, in
     assert client.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
     assert invoke(name)["value"] == 1
 
+    embedded.client("iam").delete_role_policy(RoleName=name, PolicyName="permissions")
     embedded.client("iam").delete_role(RoleName=name)
     client.update_function_configuration(FunctionName=name, Role=f"arn:aws:iam::{ACCOUNT}:role/nobody")
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):

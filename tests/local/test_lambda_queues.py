@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.iam_lab import let_events_send, make_role
+
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 # Tells in the queue OUT what it was asked to do; whatever holds "poison" fails.
 HANDLER = """
 import json, os
@@ -53,12 +51,12 @@ class Line:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("handler.py", code)
-        role = self.embedded.client("iam").create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        role = make_role(self.embedded.client("iam"), self.name, "lambda.amazonaws.com")
         self.lambdas.create_function(
             FunctionName=self.name,
             Runtime="python3.12",
             Handler="handler.handler",
-            Role=role["Role"]["Arn"],
+            Role=role,
             Code={"ZipFile": buffer.getvalue()},
             Environment={"Variables": {"OUT": self.out, **variables}},
         )
@@ -106,6 +104,7 @@ def test_an_upload_reaches_the_function_exactly_once(embedded: Any, line: Line) 
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
     bucket = {"detail": {"bucket": {"name": ["once-and-only"]}, "object": {"key": [{"prefix": "raw/"}]}}}
     events.put_rule(Name="once-and-only", EventPattern=json.dumps(pattern | bucket))
+    let_events_send(line.sqs, line.fed, line.arn(f"{line.name}-in"))
     events.put_targets(Rule="once-and-only", Targets=[{"Id": "1", "Arn": line.arn(f"{line.name}-in")}])
 
     s3.put_object(Bucket="once-and-only", Key="other/x.csv", Body=b"x")

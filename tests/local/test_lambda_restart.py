@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
+
+from tests.iam_lab import make_role
 
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
 HANDLER = """
@@ -21,13 +22,7 @@ def handler(event, context):
 
 
 def set_up(server: Any) -> None:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    role = server.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = make_role(server.client("iam"), "r", "lambda.amazonaws.com", "scheduler.amazonaws.com")
     for name in ("in", "out"):
         server.client("sqs").create_queue(QueueName=name)
     buffer = io.BytesIO()

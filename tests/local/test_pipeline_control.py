@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.iam_lab import allow, make_role
 from tests.local.pipeline_bench import (
     Json,
     Workbench,
@@ -173,13 +174,8 @@ def test_more_executions_at_once_than_the_accounts_quota_are_refused(embedded: A
     account = "777777777777"
     sagemaker, sqs = (embedded.client(service, account=account) for service in ("sagemaker", "sqs"))
     waits = sqs.create_queue(QueueName="quota")["QueueUrl"]
-    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
     iam = embedded.client("iam", account=account)
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName="quota", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    iam.put_role_policy(RoleName="quota", PolicyName="send", PolicyDocument=policy)
+    role = make_role(iam, "quota", "sagemaker.amazonaws.com", may=[allow("sqs:SendMessage")])
     sagemaker.create_pipeline(PipelineName="quota", PipelineDefinition=definition(callback(waits)), RoleArn=role)
 
     arns = [sagemaker.start_pipeline_execution(PipelineName="quota")["PipelineExecutionArn"] for _ in range(20)]

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.iam_lab import let_events_send, make_role
+
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
 HOUR = 3600
 OFF = {"Mode": "OFF"}
@@ -32,10 +34,7 @@ class Schedules:
         self.sqs = server.client("sqs")
         self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         self.queue_arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-        trust = {"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        self.role = server.client("iam").create_role(
-            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        )["Role"]["Arn"]
+        self.role = make_role(server.client("iam"), name, "scheduler.amazonaws.com")
 
     def create(self, name: str, expression: str, arn: str | None = None, **settings: Any) -> None:
         target = {"Arn": arn or self.queue_arn, "RoleArn": self.role, **settings.pop("Target", {})}
@@ -165,6 +164,7 @@ def test_a_schedule_rule_fires_a_period_after_it_was_made_and_for_its_own_target
     schedules: Schedules,
 ) -> None:
     events = schedules.server.client("events")
+    let_events_send(schedules.sqs, schedules.url, schedules.queue_arn)
     events.put_rule(Name="minutely", ScheduleExpression="rate(5 minutes)")
     events.put_targets(Rule="minutely", Targets=[{"Id": "1", "Arn": schedules.queue_arn}])
     events.put_rule(Name="listens", EventPattern=json.dumps({"source": ["aws.events"]}))

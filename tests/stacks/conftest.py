@@ -32,9 +32,11 @@ class Assembly:
         }
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each statement of each policy of a role, with the policy's name."""
+        """Each statement of each policy of a role, with the policy's name; the boundary grants nothing."""
         for policy in self.resources("AWS::IAM::ManagedPolicy").values():
             properties = policy["Properties"]
+            if properties["ManagedPolicyName"].endswith("-boundary"):
+                continue
             for statement in properties["PolicyDocument"]["Statement"]:
                 yield properties["ManagedPolicyName"], statement
 

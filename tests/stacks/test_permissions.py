@@ -21,9 +21,9 @@ def test_roles_have_customer_managed_policies_only(assembly: Any) -> None:
     assert not assembly.resources("AWS::IAM::Policy")
     for path, role in assembly.resources("AWS::IAM::Role").items():
         assert "Policies" not in role["Properties"], path
-        stack = path.split("/")[0]
-        for arn in role["Properties"]["ManagedPolicyArns"]:
-            assert f"{stack}/{arn['Ref']}" in assembly.resources("AWS::IAM::ManagedPolicy"), path
+        own, *shared = role["Properties"]["ManagedPolicyArns"]
+        assert f"{path.split('/')[0]}/{own['Ref']}" in assembly.resources("AWS::IAM::ManagedPolicy"), path
+        assert all(arn["Fn::ImportValue"].startswith("Dev-Access:") for arn in shared), path
 
 
 def test_roles_are_named_after_their_purpose(assembly: Any) -> None:
@@ -94,8 +94,15 @@ def test_services_may_assume_a_role_only_for_this_account_where_they_say_for_who
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         service = statement["Principal"]["Service"]
         condition = statement.get("Condition")
-        if service in ("sagemaker.amazonaws.com", "scheduler.amazonaws.com"):
-            assert condition == {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+        sources = {
+            "sagemaker.amazonaws.com": "arn:aws:sagemaker:ap-northeast-2:111111111111:*",
+            "scheduler.amazonaws.com": "arn:aws:scheduler:ap-northeast-2:111111111111:schedule-group/default",
+        }
+        if service in sources:
+            assert condition == {
+                "StringEquals": {"aws:SourceAccount": "111111111111"},
+                "ArnLike": {"aws:SourceArn": sources[service]},
+            }
         else:
             assert condition is None
 

@@ -11,7 +11,8 @@ HELPERS = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 def test_the_account_has_the_stacks_of_the_design(assembly: Any) -> None:
-    assert set(assembly.templates) == {"Dev-Data", "Dev-Build", "Dev-Trigger", "Dev-Deploy", "Dev-Serving-claims-fraud"}
+    names = ("Access", "Data", "Build", "Trigger", "Deploy", "Serving-claims-fraud")
+    assert set(assembly.templates) == {f"Dev-{name}" for name in names}
 
 
 def test_the_only_functions_are_our_own(assembly: Any) -> None:
@@ -172,3 +173,51 @@ def test_access_logs_may_be_delivered_before_a_bucket_asks_for_them(assembly: An
     for bucket in logged:
         assert path.split("/")[1] in bucket["DependsOn"]
         assert bucket["Properties"]["BucketName"] in json.dumps(logs["Properties"]["PolicyDocument"])
+
+
+def test_what_was_replaced_is_forgotten_but_no_current_object_of_the_data_buckets_ever_is(assembly: Any) -> None:
+    """A registered model names its runs/ for ever, a cached step its inputs/: both must outlive them."""
+    for bucket in assembly.resources("AWS::S3::Bucket").values():
+        (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+        assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] > 0
+        assert not {"Prefix", "TagFilters"} & set(rule), "it must hold for the whole bucket"
+        assert ("ExpirationInDays" in rule) == ("-logs-" in bucket["Properties"]["BucketName"])
+
+
+def test_logs_of_functions_jobs_and_endpoints_have_the_key_and_an_end(assembly: Any) -> None:
+    groups = [group["Properties"] for group in assembly.resources("AWS::Logs::LogGroup").values()]
+    assert {group["LogGroupName"] for group in groups} == {
+        "/aws/lambda/millrace-dev-start-pipeline",
+        "/aws/lambda/millrace-dev-deploy-model",
+        "/aws/sagemaker/ProcessingJobs",
+        "/aws/sagemaker/TrainingJobs",
+        "/aws/sagemaker/Endpoints/claims-fraud",
+    }
+    for group in groups:
+        assert group["RetentionInDays"] == 30
+        assert "Fn::ImportValue" in group["KmsKeyId"]
+
+
+def test_cloudwatch_may_use_the_key_for_the_log_groups_of_the_system_only(assembly: Any) -> None:
+    (key,) = assembly.resources("AWS::KMS::Key").values()
+    (statement,) = [s for s in key["Properties"]["KeyPolicy"]["Statement"] if "logs" in json.dumps(s["Principal"])]
+    assert statement["Principal"] == {"Service": "logs.ap-northeast-2.amazonaws.com"}
+    groups = "arn:aws:logs:ap-northeast-2:111111111111:log-group:"
+    assert statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] == [
+        f"{groups}/aws/lambda/millrace-dev-*",
+        f"{groups}/aws/sagemaker/*",
+    ]
+
+
+def test_functions_keep_their_variables_under_the_key_and_failures_in_a_queue(assembly: Any) -> None:
+    for path, function in assembly.resources("AWS::Lambda::Function").items():
+        assert "Fn::ImportValue" in function["Properties"]["KmsKeyArn"]
+        queue = function["Properties"]["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]
+        names = assembly.resources("AWS::SQS::Queue")[f"{path.split('/')[0]}/{queue}"]["Properties"]["QueueName"]
+        assert names.endswith("-dlq")
+
+
+def test_a_served_model_has_no_network(assembly: Any) -> None:
+    (model,) = assembly.resources("AWS::SageMaker::Model").values()
+    assert model["Properties"]["EnableNetworkIsolation"] is True

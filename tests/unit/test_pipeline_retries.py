@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millrace.local.iam.audit import AuditLog
+from millrace.local.iam.gate import Gate
 from millrace.local.sagemaker.pipelines.errors import DefinitionError
 from millrace.local.sagemaker.pipelines.retries import (
     CAPACITY,
@@ -100,6 +102,8 @@ def run_model_step(folder: Path, refusals: int) -> dict[str, Any]:
     world = World(url="http://127.0.0.1:1", folder=folder)
     world.connect_events(lambda **event: "id")
     sagemaker = ThrottledSageMaker(refusals)
+    world.iam = Gate(world.aws, AuditLog(folder), lambda arn: "", enforcing=False)
+    world.aws.role_credentials = lambda *given, **more: {}  # type: ignore[method-assign]
     world.aws.role_client = lambda *given, **more: sagemaker  # type: ignore[method-assign]
     store = Store()
     operations = PipelineOperations(world, store).operations
@@ -109,7 +113,8 @@ def run_model_step(folder: Path, refusals: int) -> dict[str, Any]:
     token = {"ClientRequestToken": "t" * 32}
     definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
     operations["CreatePipeline"](
-        caller, {"PipelineName": "p", "PipelineDefinition": definition, "RoleArn": "role", **token}
+        caller,
+        {"PipelineName": "p", "PipelineDefinition": definition, "RoleArn": "arn:aws:iam::111111111111:role/r", **token},
     )
     arn = operations["StartPipelineExecution"](caller, {"PipelineName": "p", **token})["PipelineExecutionArn"]  # type: ignore[index]
 

@@ -113,7 +113,7 @@ class ChangeSets:
             request = found.request
             if "DisableRollback" in params:
                 request = replace(request, disable_rollback=bool(params["DisableRollback"]))
-            run = self._run.execute_change_set(stack, request, params.get("ClientRequestToken"))
+            run = self._run.execute_change_set(caller, stack, request, params.get("ClientRequestToken"))
             stack.change_set_id = found.id
             # Every change set of a stack is out of date once one of them is executed.
             stack.change_sets.clear()

@@ -48,7 +48,7 @@ class Operations:
             stack.request = request
             stack.termination_protection = bool(params.get("EnableTerminationProtection", False))
             self._store.add(stack)
-            run = self._begin(stack, "create", token, "CREATE_IN_PROGRESS")
+            run = self._begin(caller, stack, "create", token, "CREATE_IN_PROGRESS")
         self._run(stack, run, lambda: run.create(definition, request))
         return {"StackId": stack.id}
 
@@ -63,7 +63,7 @@ class Operations:
             check_same_types(stack, request)
             if plan_of(self._store, stack, request, definition).empty:
                 raise TemplateError("No updates are to be performed.")
-            run = self._begin(stack, "update", token, "UPDATE_IN_PROGRESS", role_arn=request.role_arn)
+            run = self._begin(caller, stack, "update", token, "UPDATE_IN_PROGRESS", role_arn=request.role_arn)
         self._run(stack, run, lambda: run.update(definition, request))
         return {"StackId": stack.id}
 
@@ -85,7 +85,7 @@ class Operations:
             if retain and stack.status != "DELETE_FAILED":
                 raise TemplateError("RetainResources can only be given for a stack in DELETE_FAILED state")
             role = params.get("RoleARN")
-            run = self._begin(stack, "delete", token, "DELETE_IN_PROGRESS", role_arn=role)
+            run = self._begin(caller, stack, "delete", token, "DELETE_IN_PROGRESS", role_arn=role)
 
         def delete() -> None:
             run.delete(retain=retain)
@@ -94,7 +94,9 @@ class Operations:
 
         self._run(stack, run, delete)
 
-    def execute_change_set(self, stack: Stack, request: Request, token: str | None) -> Callable[[], None]:
+    def execute_change_set(
+        self, caller: Caller, stack: Stack, request: Request, token: str | None
+    ) -> Callable[[], None]:
         """Begin what a change set holds; called under the store's lock, the answer is to be run outside it."""
         definition = definition_of(request, stack)
         fresh = stack.status == "REVIEW_IN_PROGRESS"
@@ -103,7 +105,7 @@ class Operations:
         else:
             stack.request = request
         kind, status = ("create", "CREATE_IN_PROGRESS") if fresh else ("update", "UPDATE_IN_PROGRESS")
-        run = self._begin(stack, kind, token, status, role_arn=request.role_arn)
+        run = self._begin(caller, stack, kind, token, status, role_arn=request.role_arn)
         work = run.create if fresh else run.update
         return lambda: self._run(stack, run, lambda: work(definition, request))
 
@@ -113,7 +115,7 @@ class Operations:
             if stack.status != "UPDATE_ROLLBACK_FAILED":
                 raise TemplateError(f"Stack:{stack.id} is in {stack.status} state and can not continue update rollback")
             token = params.get("ClientRequestToken")
-            run = self._begin(stack, "rollback", token, "UPDATE_ROLLBACK_IN_PROGRESS")
+            run = self._begin(caller, stack, "rollback", token, "UPDATE_ROLLBACK_IN_PROGRESS")
         skip = tuple(params.get("ResourcesToSkip", ()))
         self._run(stack, run, lambda: run.roll_back_update(skip=skip))
         return {}
@@ -125,7 +127,7 @@ class Operations:
                 raise TemplateError(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back")
             creating = stack.status == "CREATE_FAILED"
             status = "ROLLBACK_IN_PROGRESS" if creating else "UPDATE_ROLLBACK_IN_PROGRESS"
-            run = self._begin(stack, "rollback", params.get("ClientRequestToken"), status)
+            run = self._begin(caller, stack, "rollback", params.get("ClientRequestToken"), status)
         retain = bool(params.get("RetainExceptOnCreate", False))
         work: Callable[[], None] = (
             (lambda: run.roll_back_creation(retain_except_on_create=retain))
@@ -141,7 +143,7 @@ class Operations:
         return Stack(arn, name, caller.account, caller.region, status, now, Request("", {}))
 
     def _begin(
-        self, stack: Stack, kind: str, token: str | None, status: str, *, role_arn: str | None = None
+        self, caller: Caller, stack: Stack, kind: str, token: str | None, status: str, *, role_arn: str | None = None
     ) -> Execution:
         if token:
             stack.tokens[kind] = token
@@ -151,7 +153,8 @@ class Operations:
         record = Recorder(self._world, self._store, stack, token)
         role = role_arn or stack.request.role_arn
         record.stack(status, "User Initiated")
-        return Execution(self._store, stack, record, Provisioner(self._world, stack, record, role_arn=role))
+        hands = Provisioner(self._world, stack, record, caller=caller, role_arn=role)
+        return Execution(self._store, stack, record, hands)
 
     def _run(self, stack: Stack, run: Execution, work: Callable[[], None]) -> None:
         done = threading.Event()

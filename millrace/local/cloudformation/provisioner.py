@@ -17,6 +17,8 @@ from millrace.local.cloudformation.recorder import Recorder
 from millrace.local.cloudformation.records import Resource, Stack
 from millrace.local.cloudformation.schema import schema_of
 from millrace.local.cloudformation.template import Declaration
+from millrace.local.iam.services import STACK, RoleSession, assume
+from millrace.local.service import Caller
 from millrace.local.world import World
 
 SESSION = "AWSCloudFormation"
@@ -26,10 +28,11 @@ FAULTS = (ClientError, BotoCoreError, ResourceError)
 class Provisioner:
     """The hands of an execution. A fault of a resource is recorded as its event and raised as ResourceError."""
 
-    def __init__(self, world: World, stack: Stack, record: Recorder, *, role_arn: str | None) -> None:
+    def __init__(self, world: World, stack: Stack, record: Recorder, *, caller: Caller, role_arn: str | None) -> None:
         self._world = world
         self._stack = stack
         self._record = record
+        self._caller = caller
         self._role_arn = role_arn
 
     def create(self, declared: Declaration, properties: Mapping[str, Any], needs: list[str]) -> Resource:
@@ -150,14 +153,23 @@ class Provisioner:
             logical_id=resource.logical_id,
             seed=f"{stack.id}/{resource.generation}",
             client=self._client,
+            own_client=self._own_client,
             stopping=self._world.stopping,
         )
 
     def _client(self, service: str) -> Any:
-        aws, region = self._world.aws, self._stack.region
+        """With the stack's role, else with the rights of whoever asked for the operation."""
         if self._role_arn:
-            return aws.role_client(self._role_arn, service, region=region, session=SESSION)
-        return aws.client(service, account=self._stack.account, region=region)
+            return assume_role(self._world, self._role_arn, self._stack).client(service)
+        return self._world.aws.caller_client(self._caller, service)
+
+    def _own_client(self, service: str) -> Any:
+        return self._world.aws.own_client(service, account=self._stack.account, region=self._stack.region)
+
+
+def assume_role(world: World, role_arn: str, stack: Stack) -> RoleSession:
+    """CloudFormation's session of a stack's role; ClientError when the role does not trust CloudFormation."""
+    return assume(world, STACK, role_arn, on=stack.id, region=stack.region, session=SESSION)
 
 
 def describe(error: Exception) -> str:

@@ -15,6 +15,7 @@ from millrace.local.cloudformation.records import Request, Stack
 from millrace.local.cloudformation.store import StackStore
 from millrace.local.cloudformation.template import Template, parse_template
 from millrace.local.cloudformation.template_source import template_body
+from millrace.local.iam.services import STACK, assume
 from millrace.local.service import Caller, ServiceError
 from millrace.local.world import World
 
@@ -61,7 +62,7 @@ def read_request(
     before = previous.request if previous else None
     role = params.get("RoleARN") or (before.role_arn if before else None)
     if role:
-        _check_role(world, role, caller.region)
+        _check_role(world, role, stack)
     request = Request(
         body,
         parameters,
@@ -107,11 +108,12 @@ def _ssm(world: World, caller: Caller, name: str) -> str:
     return str(answer["Parameter"]["Value"])
 
 
-def _check_role(world: World, role: str, region: str) -> None:
+def _check_role(world: World, role: str, stack: Stack) -> None:
     try:
-        world.aws.role_client(role, "sts", region=region, session="AWSCloudFormation")
+        assume(world, STACK, role, on=stack.id, region=stack.region, session="AWSCloudFormation")
     except ClientError as error:
-        raise TemplateError(f"Role {role} is invalid or cannot be assumed") from error
+        said = error.response["Error"].get("Message", "")
+        raise TemplateError(f"Role {role} is invalid or cannot be assumed ({said})") from error
 
 
 def needed_capabilities(template: Template) -> list[str]:

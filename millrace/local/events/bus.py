@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from millrace.local.events.delivery import Deliverer, Delivery, retry_policy
 from millrace.local.events.rules import Rule, Rules
-from millrace.local.events.targets import Parcel, Target, Undeliverable, send
+from millrace.local.events.targets import SESSION, Target, Undeliverable, send
 from millrace.local.events.timer import Timer
 from millrace.local.events.transform import Origin, target_input
+from millrace.local.iam.services import EVENT_RULE, as_client_error, assume
+from millrace.local.service import ServiceError
 from millrace.local.world import World
 
 log = logging.getLogger("millrace.events")
@@ -99,7 +99,7 @@ class Bus:
         if target.service == "events" and "RULE_ARN" in delivery.origin:
             self._forward(delivery)
         else:
-            send(self._world, target, Parcel(delivery.account, delivery.region, text, delivery.event))
+            send(self._world, target, delivery.parcel(text))
 
     def _forward(self, delivery: Delivery) -> None:
         """Hand the event itself, with its id and account, to another bus."""
@@ -109,37 +109,23 @@ class Bus:
             raise Undeliverable(f"the embedded AWS has no target of this kind: {delivery.target.arn}")
         if delivery.hops >= MOST_HOPS:
             raise Undeliverable(f"an event from another bus is not forwarded to {delivery.target.arn}")
-        client = self._world.aws.client("events", account=parts[4], region=parts[3])
-        policy = client.describe_event_bus(Name=name).get("Policy")
-        if parts[4] != delivery.account and not allows_put_events(policy, delivery.account):
-            refused = f"The policy of {delivery.target.arn} does not let {delivery.account} put events"
-            raise ClientError(
-                {
-                    "Error": {"Code": "AccessDeniedException", "Message": refused},
-                    "ResponseMetadata": {"HTTPStatusCode": 400},
-                },
-                "PutEvents",
-            )
+        if not delivery.target.role:
+            raise Undeliverable(f"a rule needs a RoleArn to send events to another bus, {delivery.target.arn}")
+        self._world.aws.own_client("events", account=parts[4], region=parts[3]).describe_event_bus(Name=name)
+        self._may_put(delivery)
         self._accept(parts[4], parts[3], name, delivery.event, hops=delivery.hops + 1)
+
+    def _may_put(self, delivery: Delivery) -> None:
+        """The rule's role needs events:PutEvents on the bus, and of another account's bus its policy's consent."""
+        target, rule = delivery.target, delivery.origin["RULE_ARN"]
+        assert target.role is not None
+        role = assume(self._world, EVENT_RULE, target.role, on=rule, region=delivery.region, session=SESSION)
+        context = {"events:source": delivery.event["source"], "events:detail-type": delivery.event["detail-type"]}
+        try:
+            self._world.iam.require(role.principal, "events:PutEvents", target.arn, because=rule, context=context)
+        except ServiceError as error:
+            raise as_client_error(error, "PutEvents") from error
 
 
 def _constant(text: str) -> Callable[[int], str]:
     return lambda _attempt: text
-
-
-def allows_put_events(policy: str | None, account: str) -> bool:
-    """Whether a bus's policy names the account; conditions are the business of IAM enforcement."""
-    statements = json.loads(policy)["Statement"] if policy else []
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal")
-        named = principal.get("AWS", []) if isinstance(principal, dict) else principal
-        names = {named} if isinstance(named, str) else set(named or ())
-        actions = statement.get("Action", [])
-        allowed = {actions} if isinstance(actions, str) else set(actions)
-        if (
-            statement.get("Effect") == "Allow"
-            and names & {"*", account, f"arn:aws:iam::{account}:root"}
-            and allowed & {"events:PutEvents", "events:*", "*"}
-        ):
-            return True
-    return False

@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace.local.events.targets import Target, Undeliverable, queue_url
+from millrace.local.events.targets import Parcel, Target, Undeliverable, client_for, queue_url
 from millrace.local.events.timer import Timer, Workers
+from millrace.local.iam.services import EVENT_RULE, SCHEDULE, Deputy
 from millrace.local.world import World
 
 log = logging.getLogger("millrace.events")
@@ -54,6 +55,14 @@ class Delivery:
     details: Mapping[str, str] = field(default_factory=dict)
     hops: int = 0
     attempt: int = 1
+
+    @property
+    def deputy(self) -> Deputy:
+        return EVENT_RULE if "RULE_ARN" in self.origin else SCHEDULE
+
+    def parcel(self, text: str) -> Parcel:
+        (sender,) = self.origin.values()
+        return Parcel(self.account, self.region, text, self.event, self.deputy, sender)
 
 
 def retry_policy(target: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,12 +133,12 @@ class Deliverer:
         if exhausted:
             values["EXHAUSTED_RETRY_CONDITION"] = exhausted
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
-        arn = delivery.dead_letters
+        arn, text = delivery.dead_letters, delivery.make_input(delivery.attempt)
+        # A rule's failures are sent by EventBridge itself, a schedule's with the schedule's role.
+        queue = Target(arn, delivery.target.role if delivery.deputy is SCHEDULE else None)
         try:
-            self._world.aws.client("sqs", account=arn.split(":")[4], region=arn.split(":")[3]).send_message(
-                QueueUrl=queue_url(self._world.url, arn),
-                MessageBody=delivery.make_input(delivery.attempt),
-                MessageAttributes=attributes,
+            client_for(self._world, queue, delivery.parcel(text), "sqs").send_message(
+                QueueUrl=queue_url(self._world.url, arn), MessageBody=text, MessageAttributes=attributes
             )
         except (ClientError, BotoCoreError) as error:
             log.error("%s: the dead-letter queue %s took nothing: %s", origin, arn, error)

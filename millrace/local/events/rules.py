@@ -61,7 +61,7 @@ class Rules:
             self._known.clear()
 
     def _read(self, account: str, region: str, bus: str) -> tuple[Rule, ...]:
-        client = self._world.aws.client("events", account=account, region=region)
+        client = self._world.aws.own_client("events", account=account, region=region)
         try:
             pages = client.get_paginator("list_rules").paginate(EventBusName=bus)
             found = [rule for page in pages for rule in page["Rules"]]

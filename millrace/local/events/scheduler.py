@@ -72,11 +72,11 @@ class Scheduler:
             self._refresh(account, region)
 
     def _refresh(self, account: str, region: str) -> None:
-        client = self._world.aws.client("scheduler", account=account, region=region)
+        client = self._world.aws.own_client("scheduler", account=account, region=region)
         for page in client.get_paginator("list_schedules").paginate():
             for item in page["Schedules"]:
                 self._read_schedule(account, region, item["GroupName"], item["Name"], new=False)
-        events = self._world.aws.client("events", account=account, region=region)
+        events = self._world.aws.own_client("events", account=account, region=region)
         for bus in events.list_event_buses()["EventBuses"]:
             self._read_rules(account, region, bus["Name"], new=False)
 
@@ -99,7 +99,7 @@ class Scheduler:
 
     def _read_schedule(self, account: str, region: str, group: str, name: str, *, new: bool) -> None:
         key = (account, region, f"schedule/{group}", name)
-        client = self._world.aws.client("scheduler", account=account, region=region)
+        client = self._world.aws.own_client("scheduler", account=account, region=region)
         try:
             schedule = client.get_schedule(GroupName=group, Name=name)
         except ClientError:
@@ -200,7 +200,7 @@ class Scheduler:
         if schedule.source.get("ActionAfterCompletion") != "DELETE":
             return
         account, region, group, name = schedule.key
-        client = self._world.aws.client("scheduler", account=account, region=region)
+        client = self._world.aws.own_client("scheduler", account=account, region=region)
         self._bus.deliverer.run(lambda: client.delete_schedule(GroupName=group.removeprefix("schedule/"), Name=name))
 
     def _remove(self, key: Key) -> None:

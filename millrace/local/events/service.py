@@ -148,7 +148,7 @@ class Events:
         if bus == "default":
             return True
         try:
-            self._world.aws.client("events", account=account, region=region).describe_event_bus(Name=bus)
+            self._world.aws.own_client("events", account=account, region=region).describe_event_bus(Name=bus)
         except ClientError:
             return False
         return True

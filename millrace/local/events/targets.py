@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millrace.local.events.transform import MISSING, find
+from millrace.local.iam.services import Deputy, assume
 from millrace.local.world import World
 
 UNIVERSAL = re.compile(r"^arn:aws[\w-]*:scheduler:::aws-sdk:([\w-]+):(\w+)(?:\.[\w.]+)?$")
@@ -25,6 +26,7 @@ READ_ONLY = re.compile(
 )
 # Of these services only one kind of resource is a target.
 KINDS_MATTER = ("events", "sagemaker", "logs")
+SESSION = "EventBridge"
 SDK_NAMES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
 
 
@@ -51,12 +53,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Parcel:
-    """What is delivered: the input's text and the event it was made from, for dynamic path parameters."""
+    """What is delivered: the input's text and the event it was made from, for dynamic path parameters.
+
+    The deputy delivers it on behalf of `sender`, the ARN of a rule or schedule.
+    """
 
     account: str
     region: str
     text: str
     event: dict[str, Any]
+    deputy: Deputy
+    sender: str
 
 
 Send = Callable[[World, Target, Parcel], None]
@@ -87,8 +94,10 @@ def client_for(world: World, target: Target, parcel: Parcel, service: str) -> An
     parts = target.arn.split(":")
     region = parts[3] or parcel.region
     if target.role:
-        return world.aws.role_client(target.role, service, region=region)
-    return world.aws.client(service, account=parts[4] or parcel.account, region=region)
+        role = assume(world, parcel.deputy, target.role, on=parcel.sender, region=region, session=SESSION)
+        return role.client(service)
+    account = parts[4] or parcel.account
+    return world.aws.identity_client(parcel.deputy.identity(parcel.sender, account=account, region=region), service)
 
 
 def _send_sqs(world: World, target: Target, parcel: Parcel) -> None:

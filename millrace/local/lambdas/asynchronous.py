@@ -129,10 +129,10 @@ class AsyncInvoker:
 
     def _send(self, pending: Pending, arn: str, text: str, attributes: dict[str, Any]) -> None:
         """With the function's role, as Lambda does it."""
-        role = self._functions.get(pending.reference).role
+        function = self._functions.get(pending.reference)
         service, region = arn.split(":")[2:4]
         try:
-            client = self._world.aws.role_client(role, service, region=region)
+            client = self._functions.assume(function, region=region).client(service)
             if service == "sqs":
                 url = queue_url(self._world.url, arn)
                 client.send_message(QueueUrl=url, MessageBody=text, MessageAttributes=attributes)

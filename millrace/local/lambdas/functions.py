@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from millrace.local.iam.services import FUNCTION, RoleSession, assume, elsewhere
 from millrace.local.patches import function_code
 from millrace.local.service import Caller, ServiceError
 from millrace.local.world import World
@@ -180,6 +181,12 @@ class Functions:
             on_failure=destinations.get("OnFailure", {}).get("Destination") or None,
         )
 
+    def assume(self, function: Function, *, region: str | None = None) -> RoleSession:
+        """Lambda's session of the function's role; ClientError when the role does not trust Lambda."""
+        where = function.region
+        role = assume(self._world, FUNCTION, function.role, on=function.arn, region=where, session=function.session)
+        return elsewhere(role, region) if region else role
+
     def task_root(self, function: Function) -> Path:
         """The folder with the function's code; files in it are read-only, as in Lambda."""
         folder = self._code / base64.b64decode(function.code_sha256).hex()
@@ -192,7 +199,7 @@ class Functions:
         return folder
 
     def _client(self, reference: Reference) -> Any:
-        return self._world.aws.client("lambda", account=reference.account, region=reference.region)
+        return self._world.aws.own_client("lambda", account=reference.account, region=reference.region)
 
     def _forget(self, _caller: Caller, operation: str, _params: dict[str, Any]) -> None:
         if "EventSourceMapping" in operation:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
 from millrace.local.events.timer import Timer
+from millrace.local.iam.services import RoleSession
 from millrace.local.lambdas.functions import Function, Functions
 from millrace.local.lambdas.process import Invocation, Outcome, Worker
 from millrace.local.service import ServiceError
@@ -46,11 +46,11 @@ class Pool:
                 f"it runs {', '.join(PYTHON_RUNTIMES)}",
                 status=502,
             )
-        credentials = self._credentials(function)
+        role = self._assume(function)
         self._enter(function)
         worker, alive = None, False
         try:
-            worker = self._take(function, credentials["AccessKeyId"]) or self._start(function, credentials)
+            worker = self._take(function, role.credentials()["AccessKeyId"]) or self._start(function, role)
             outcome, alive = worker.invoke(invocation)
             return outcome
         finally:
@@ -68,13 +68,14 @@ class Pool:
         for worker in gone:
             worker.retire()
 
-    def _credentials(self, function: Function) -> Mapping[str, str]:
+    def _assume(self, function: Function) -> RoleSession:
         try:
-            return self._world.aws.role_credentials(function.role, session=function.session)
+            return self._functions.assume(function)
         except ClientError as error:
             raise ServiceError(
                 "AccessDeniedException",
-                f"The role defined for the function cannot be assumed by Lambda: {function.role}",
+                f"The role defined for the function cannot be assumed by Lambda: {function.role} "
+                f"({error.response['Error'].get('Message', '')})",
                 status=403,
             ) from error
 
@@ -115,12 +116,12 @@ class Pool:
                 return worker
             worker.retire()
 
-    def _start(self, function: Function, credentials: Mapping[str, str]) -> Worker:
+    def _start(self, function: Function, role: RoleSession) -> Worker:
         self._folder.mkdir(parents=True, exist_ok=True)
         return Worker(
             self._world,
             function,
-            credentials=credentials,
+            role=role,
             task_root=self._functions.task_root(function),
             folder=self._folder,
         )

@@ -13,12 +13,12 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.iam.services import RoleSession
 from millrace.local.lambdas.environment import worker_environment
 from millrace.local.lambdas.functions import Function
 from millrace.local.lambdas.transcript import Transcript
@@ -68,19 +68,18 @@ class Worker:
         world: World,
         function: Function,
         *,
-        credentials: Mapping[str, str],
+        role: RoleSession,
         task_root: Path,
         folder: Path,
     ) -> None:
+        credentials = role.credentials()
         self.function = function
         self.access_key = credentials["AccessKeyId"]
         self.idle_since = 0.0
         self._world = world
         self._started = time.perf_counter()
         stream = f"{world.clock.datetime():%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
-        self._log = LogStream(
-            world, account=function.account, region=function.region, group=function.log_group, stream=stream
-        )
+        self._log = LogStream(world, role.client("logs"), group=function.log_group, stream=stream)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{function.name[:32]}-", dir=folder))
         self._spawn(
             task_root,

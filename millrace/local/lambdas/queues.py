@@ -72,7 +72,7 @@ class Queues:
 
     def _refresh(self, account: str, region: str) -> None:
         """Make the pollers of an account what its mappings say."""
-        client = self._world.aws.client("lambda", account=account, region=region)
+        client = self._world.aws.own_client("lambda", account=account, region=region)
         pages = client.get_paginator("list_event_source_mappings").paginate()
         configs = [config for page in pages for config in page["EventSourceMappings"]]
         mappings = {
@@ -175,8 +175,8 @@ class Poller:
             return [], LOOK_SECONDS
 
     def _client(self) -> Any:
-        role = self._functions.get(self._reference).role
-        return self._world.aws.role_client(role, "sqs", region=self.region)
+        function = self._functions.get(self._reference)
+        return self._functions.assume(function, region=self.region).client("sqs")
 
     def _collect(self, sqs: Any) -> list[dict[str, Any]]:
         """What is in the queue, waiting up to the batching window for a full batch."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from millrace.local.iam.services import SAGEMAKER_HOSTING, RoleSession
 from millrace.local.sagemaker import events
 from millrace.local.sagemaker.kinds import ENDPOINT_CONFIG, MODEL
 from millrace.local.sagemaker.registry import Registry
@@ -37,18 +38,20 @@ class Models:
         role = params.get("ExecutionRoleArn")
         if not role:
             raise ServiceError("ValidationException", "ExecutionRoleArn is required.")
-        self._resources.check_role(role)
+        place = Place.of(caller)
+        arn = MODEL.arn(place, params["ModelName"])
+        session = self._resources.check_role(role, SAGEMAKER_HOSTING, on=arn)
         containers = params.get("Containers") or [params.get("PrimaryContainer")]
         if len(containers) != 1 or containers[0] is None:
             raise ServiceError(
                 "ValidationException", "A model has one container: PrimaryContainer, or one in Containers."
             )
-        self._check_container(caller, containers[0], role)
+        self._check_container(caller, containers[0], session)
         record = self._resources.new(MODEL, caller, params)
         events.publish(self._resources.world, self._resources.store, MODEL, record)
         return {"ModelArn": record["ModelArn"]}
 
-    def _check_container(self, caller: Caller, container: dict[str, Any], role: str) -> None:
+    def _check_container(self, caller: Caller, container: dict[str, Any], role: RoleSession) -> None:
         package = container.get("ModelPackageName")
         if package:
             record = self._registry.package(caller, package)
@@ -63,20 +66,19 @@ class Models:
             raise ServiceError("ValidationException", "A container needs an Image or a ModelPackageName.")
         url = container.get("ModelDataUrl")
         if url:
-            self._check_data(url, role, Place.of(caller).region)
+            self._check_data(url, role)
 
-    def _check_data(self, url: str, role: str, region: str) -> None:
+    def _check_data(self, url: str, role: RoleSession) -> None:
         bucket, _, key = url.removeprefix("s3://").partition("/")
-        s3 = self._resources.world.aws.role_client(role, "s3", region=region, session="SageMaker")
         try:
-            s3.head_object(Bucket=bucket, Key=key)
+            role.client("s3").head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             raise ServiceError(
                 "ValidationException",
-                f'Could not access model data at {url}. Please ensure that the role "{role}" exists and that its '
-                'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+                f'Could not access model data at {url}. Please ensure that the role "{role.role_arn}" exists and that '
+                'its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
                 '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the '
-                f"object is located in {region}.",
+                f"object is located in {role.region}.",
             ) from error
 
     def delete(self, caller: Caller, params: dict[str, Any]) -> None:

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from millrace.local.iam.services import Deputy, RoleSession, assume
 from millrace.local.sagemaker import shapes
 from millrace.local.sagemaker.kinds import DESCENDING, Kind
 from millrace.local.sagemaker.store import Place, Record, Store
@@ -18,6 +21,7 @@ from millrace.local.service import Caller, Handler, ServiceError
 from millrace.local.world import World
 
 PAGE = 10
+SESSION = "SageMaker"
 
 # Filter of a List operation -> whether a record passes it.
 Filter = Callable[[Kind, Record, Any], bool]
@@ -112,12 +116,10 @@ class Resources:
             self.store.untag(record[kind.arn_key])
         return record
 
-    def check_role(self, role_arn: str) -> None:
-        """Refuse a role that SageMaker could not assume."""
-        from botocore.exceptions import ClientError
-
+    def check_role(self, role_arn: str, deputy: Deputy, *, on: str) -> RoleSession:
+        """SageMaker's session of a role that it works with on behalf of a resource; refused when it has none."""
         try:
-            self.world.aws.role_credentials(role_arn, session="SageMaker")
+            return assume(self.world, deputy, role_arn, on=on, region=on.split(":")[3], session=SESSION)
         except ClientError as error:
             raise ServiceError(
                 "ValidationException",

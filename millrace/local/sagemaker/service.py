@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from millrace.local.sagemaker.jobs.operations import JobOperations
+from millrace.local.sagemaker.kinds import MODEL_PACKAGE_GROUP
 from millrace.local.sagemaker.models import Models
 from millrace.local.sagemaker.pipelines.service import PipelineOperations
 from millrace.local.sagemaker.registry import Registry
 from millrace.local.sagemaker.resources import Resources
-from millrace.local.sagemaker.store import Store
+from millrace.local.sagemaker.store import Place, Store
 from millrace.local.sagemaker.tags import TagOperations
 from millrace.local.service import Handler
 from millrace.local.serving.endpoints import Endpoints
@@ -38,6 +39,11 @@ class SageMaker:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def group_policy(self, arn: str) -> str:
+        """The policy of a model package group, or "": the gate asks for it."""
+        group = self.store.find(Place.of_arn(arn), MODEL_PACKAGE_GROUP.name, arn.rsplit("/", 1)[-1])
+        return str((group or {}).get("_policy") or "")
 
     def start(self) -> None:
         """After the saved state was loaded: jobs that ran are over, endpoints serve again."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import botocore.session
+from millrace.local.models import shared_session
 
 
 @cache
 def model() -> Any:
-    return botocore.session.get_session().get_service_model("sagemaker")
+    return shared_session().get_service_model("sagemaker")
 
 
 @cache

@@ -11,6 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.errors import MillraceError
+from millrace.local.iam import implied
+from millrace.local.iam.services import SAGEMAKER_HOSTING
 from millrace.local.sagemaker import events
 from millrace.local.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG
 from millrace.local.sagemaker.resources import Resources
@@ -48,7 +50,7 @@ class Endpoints:
             return self._fleets.get((place, name))
 
     def create(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        plans = self._plans(caller, params["EndpointConfigName"])
+        plans = self._plans(caller, params)
         record = self._resources.new(
             ENDPOINT,
             caller,
@@ -71,7 +73,7 @@ class Endpoints:
 
     def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         place, name = Place.of(caller), params["EndpointName"]
-        plans = self._plans(caller, params["EndpointConfigName"])
+        plans = self._plans(caller, params)
         with self._store.lock:
             record = self._idle(place, name)
             if params.get("RetainAllVariantProperties"):
@@ -208,12 +210,24 @@ class Endpoints:
         if record is not None:
             events.publish(self._world, self._store, ENDPOINT, record)
 
-    def _plans(self, caller: Caller, config: str) -> list[VariantPlan]:
-        record = self._resources.get(ENDPOINT_CONFIG, Place.of(caller), config)
-        plans = plan(self._resources, caller, record)
+    def _plans(self, caller: Caller, params: dict[str, Any]) -> list[VariantPlan]:
+        place = Place.of(caller)
+        config = self._resources.get(ENDPOINT_CONFIG, place, params["EndpointConfigName"])
+        plans = plan(self._resources, caller, config, params.get("DeploymentConfig"))
+        arn = ENDPOINT.arn(place, params["EndpointName"])
         for each in plans:
-            self._resources.check_role(each.role)
+            self._resources.check_role(each.role, SAGEMAKER_HOSTING, on=arn)
+        self._check_grant(caller, config.get("KmsKeyId") or "")
         return plans
+
+    def _check_grant(self, caller: Caller, key: str) -> None:
+        """Whoever deploys a configuration with a key must be able to grant the instances' volumes its use."""
+        about = implied.subject(caller.account, caller.region, volume_key=key)
+        deployer = self._world.iam.identify(caller.access_key)
+        try:
+            implied.check(self._world, deployer, implied.ENDPOINT, about, when="grant")
+        except implied.Refused as error:
+            raise ServiceError("AccessDeniedException", str(error)) from error
 
     def _idle(self, place: Place, name: str) -> Record:
         """The endpoint's record; refused while an operation is under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class VariantPlan:
     weight: float
     count: int
     startup_seconds: int
+    vpc: dict[str, Any] | None = None
+    alarms: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)
@@ -37,11 +40,16 @@ class VariantPlan:
         return cls(**content)
 
 
-def plan(resources: Resources, caller: Caller, config: Record) -> list[VariantPlan]:
-    return [_variant(resources, caller, entry) for entry in config["ProductionVariants"]]
+def plan(
+    resources: Resources, caller: Caller, config: Record, deployment: Mapping[str, Any] | None
+) -> list[VariantPlan]:
+    """`deployment` is the request's DeploymentConfig: the alarms that roll a deployment back are the role's to read."""
+    alarms = ((deployment or {}).get("AutoRollbackConfiguration") or {}).get("Alarms") or ()
+    watched = tuple(each["AlarmName"] for each in alarms)
+    return [_variant(resources, caller, entry, watched) for entry in config["ProductionVariants"]]
 
 
-def _variant(resources: Resources, caller: Caller, entry: dict[str, Any]) -> VariantPlan:
+def _variant(resources: Resources, caller: Caller, entry: dict[str, Any], alarms: tuple[str, ...]) -> VariantPlan:
     model = resources.get(MODEL, Place.of(caller), entry["ModelName"])
     own = (model.get("Containers") or [model.get("PrimaryContainer")])[0]
     container = _packaged(resources, caller, own) if own.get("ModelPackageName") else own
@@ -57,6 +65,8 @@ def _variant(resources: Resources, caller: Caller, entry: dict[str, Any]) -> Var
         weight=float(entry.get("InitialVariantWeight", 1.0)),
         count=int(entry.get("InitialInstanceCount") or 1),
         startup_seconds=int(entry.get("ContainerStartupHealthCheckTimeoutInSeconds") or STARTUP_SECONDS),
+        vpc=model.get("VpcConfig"),
+        alarms=alarms,
     )
 
 

@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 
 from millrace.errors import MillraceError
 from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.iam import implied
+from millrace.local.iam.services import SAGEMAKER_HOSTING, RoleSession, assume
 from millrace.local.images import environment_of
 from millrace.local.sagemaker.jobs.archive import unpack
 from millrace.local.sagemaker.jobs.failure import exception_of, last_line
 from millrace.local.sagemaker.jobs.folder import JobFolder
-from millrace.local.sagemaker.jobs.job import SESSION, credentials
+from millrace.local.sagemaker.jobs.job import credentials
 from millrace.local.sagemaker.jobs.transfer import Source, download
+from millrace.local.sagemaker.kinds import ENDPOINT
+from millrace.local.sagemaker.resources import SESSION
 from millrace.local.sagemaker.store import Place
 from millrace.local.serving.instance import Gone, Instance
 from millrace.local.serving.plan import VariantPlan
@@ -70,6 +74,8 @@ class Variant:
     def start(self) -> None:
         """Model data, then the processes; DeploymentFailed says why not."""
         try:
+            self._role = self._assume()
+            self._check_rights()
             self._fetch()
             for _ in range(self.plan.count):
                 self._add(self._launch())
@@ -130,13 +136,44 @@ class Variant:
         with self._changed:
             self._busy.pop(instance, None)
 
+    def _assume(self) -> RoleSession:
+        place = self._place
+        arn, role = ENDPOINT.arn(place, self._endpoint), self.plan.role
+        return assume(self._world, SAGEMAKER_HOSTING, role, on=arn, region=place.region, session=SESSION)
+
+    def _check_rights(self) -> None:
+        """DeploymentFailed when the role could not pull the image, join the network or read the alarms."""
+        plan, place = self.plan, self._place
+        about = implied.subject(
+            place.account,
+            place.region,
+            image=plan.image,
+            vpc=plan.vpc,
+            alarms=plan.alarms,
+            log_group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
+            namespace="/aws/sagemaker/Endpoints",
+        )
+        try:
+            implied.check(self._world, self._role.principal, implied.ENDPOINT, about)
+        except implied.Refused as error:
+            raise DeploymentFailed(f"{self._in_words(error)}{error}") from error
+        implied.allowed(self._world, self._role.principal, implied.ENDPOINT, about, when="loss")
+
+    def _in_words(self, error: implied.Refused) -> str:
+        if not error.action.startswith("ecr:"):
+            return ""
+        return (
+            f"Please make sure all images included in the model for the production variant {self.plan.name} exist, "
+            "and that the execution role used to create the model has permissions to access them. "
+        )
+
     def _fetch(self) -> None:
         plan, ml = self.plan, self._folder.ml
         for folder in (ml / "model", self._folder.home, self._folder.tmp):
             folder.mkdir(parents=True, exist_ok=True)
         if not plan.model_data:
             return
-        s3 = self._world.aws.role_client(plan.role, "s3", region=self._place.region, session=SESSION)
+        s3 = self._role.client("s3")
         target = self._folder.tmp if plan.compressed else ml / "model"
         try:
             download(s3, Source(plan.model_data), target, role=plan.role, check=lambda: None)
@@ -190,14 +227,13 @@ class Variant:
             "SAGEMAKER_BASE_DIR": str(self._folder.ml),
         }
         if not self.plan.isolated:
-            env |= credentials(self._world, self.plan.role, region)
+            env |= credentials(self._world, self._role)
         return env | {name: self._folder.inside(value) for name, value in user.items()}
 
     def _log_stream(self) -> LogStream:
         return LogStream(
             self._world,
-            account=self._place.account,
-            region=self._place.region,
+            self._role.client("logs"),
             group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
             stream=f"{self.plan.name}/i-{uuid.uuid4().hex[:17]}",
         )

@@ -23,7 +23,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 @dataclass(frozen=True)
 class Context:
-    """Where a resource lives, and clients to reach the API with the rights that the stack has."""
+    """Where a resource lives, and clients to reach the API: with the stack's rights, and with CloudFormation's own."""
 
     account: str
     region: str
@@ -32,6 +32,7 @@ class Context:
     logical_id: str
     seed: str
     client: Callable[[str], Any]
+    own_client: Callable[[str], Any]
     stopping: threading.Event
 
     def name(self, *, limit: int, lower: bool = False, separator: str = "-") -> str:

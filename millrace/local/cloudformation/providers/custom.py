@@ -42,7 +42,7 @@ class CustomResource:
     def _ask(self, ctx: Context, kind: str, properties: Properties, **further: Any) -> Made:
         if not str(properties["ServiceToken"]).startswith("arn:aws:lambda:"):
             raise ResourceError(f"ServiceToken {properties['ServiceToken']}: only a Lambda function is supported")
-        s3, where = ctx.client("s3"), _answer_place(ctx)
+        s3, where = ctx.own_client("s3"), _answer_place(ctx)
         url = s3.generate_presigned_url("put_object", Params=where, ExpiresIn=int(ANSWER_SECONDS))
         event = {
             "RequestType": kind,
@@ -79,7 +79,7 @@ class CustomResource:
 def _answer_place(ctx: Context) -> dict[str, str]:
     """AWS keeps the answers in a bucket of its own; here it is one in the stack's account."""
     bucket = f"custom-resource-response-{ctx.account}-{ctx.region}"
-    s3 = ctx.client("s3")
+    s3 = ctx.own_client("s3")
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError:

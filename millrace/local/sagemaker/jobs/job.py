@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from millrace.local.iam.services import RoleSession
 from millrace.local.sagemaker import events
 from millrace.local.sagemaker.jobs.control import Control
 from millrace.local.sagemaker.jobs.folder import JobFolder
 from millrace.local.sagemaker.jobs.process import Command, Ended
+from millrace.local.sagemaker.jobs.rights import Rights
 from millrace.local.sagemaker.jobs.transfer import Source, Upload, download
 from millrace.local.sagemaker.kinds import Kind
 from millrace.local.sagemaker.store import Place, Record, Store
 from millrace.local.world import World
-
-SESSION = "SageMaker"
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Job:
     record: Record
     folder: JobFolder
     control: Control
+    rights: Rights
     isolated: bool = False
     kms_key: str | None = None
 
@@ -41,16 +42,14 @@ class Job:
         return str(self.record["RoleArn"])
 
     def client(self, service: str) -> Any:
-        return self.world.aws.role_client(self.role, service, region=self.place.region, session=SESSION)
-
-    def root_client(self, service: str) -> Any:
-        return self.world.aws.client(service, account=self.place.account, region=self.place.region)
+        """Whatever a job does, it does as its role."""
+        return self.rights.role.client(service)
 
     def download(self, source: Source, folder: Path) -> int:
         return download(self.client("s3"), source, folder, role=self.role, check=self.control.check)
 
     def upload(self) -> Upload:
-        return Upload(self.client("s3"), self.root_client("s3"), self.kms_key)
+        return Upload(self.client("s3"), self.kms_key)
 
     def update(self, **fields: Any) -> None:
         """Set fields of the record and publish the new state; nothing once the server is going down."""
@@ -84,13 +83,13 @@ class Job:
             "SAGEMAKER_BASE_DIR": str(self.folder.ml),
         }
         if not self.isolated:
-            env |= credentials(self.world, self.role, region)
+            env |= credentials(self.world, self.rights.role)
         return env | {name: self.folder.inside(value) for name, value in user.items()}
 
 
-def credentials(world: World, role_arn: str, region: str) -> dict[str, str]:
-    """A session of the role, and where AWS is."""
-    keys = world.aws.role_credentials(role_arn, session=SESSION, region=region)
+def credentials(world: World, session: RoleSession) -> dict[str, str]:
+    """A session of a role, and where AWS is."""
+    keys = session.credentials()
     return {
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],

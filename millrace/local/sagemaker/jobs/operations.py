@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from millrace.local.iam.services import SAGEMAKER_JOB
 from millrace.local.sagemaker import events
 from millrace.local.sagemaker.jobs.processing import ProcessingWork
+from millrace.local.sagemaker.jobs.rights import Rights
 from millrace.local.sagemaker.jobs.runner import Jobs, MakeWork
 from millrace.local.sagemaker.jobs.training import TrainingWork, transition
 from millrace.local.sagemaker.kinds import PROCESSING_JOB, TRAINING_JOB, Kind
@@ -53,11 +55,13 @@ class JobOperations:
         )
 
     def _create(self, kind: Kind, caller: Caller, params: dict[str, Any], **fields: Any) -> dict[str, Any]:
-        self._resources.check_role(params["RoleArn"])
+        arn = kind.arn(Place.of(caller), params[kind.key])
+        role = self._resources.check_role(params["RoleArn"], SAGEMAKER_JOB, on=arn)
+        rights = Rights(self._world, role, self._world.iam.identify(caller.access_key))
         fields[str(kind.status)] = "InProgress"
         record = self._resources.new(kind, caller, params, **fields)
         events.publish(self._world, self._store, kind, record)
-        self.jobs.start(kind, Place.of(caller), record, WORK[kind.name])
+        self.jobs.start(kind, Place.of(caller), record, WORK[kind.name], rights)
         return {kind.arn_key: record[kind.arn_key]}
 
     def _stopper(self, kind: Kind) -> Handler:

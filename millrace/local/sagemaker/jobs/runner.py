@@ -15,6 +15,7 @@ from millrace.local.sagemaker.jobs.errors import REASON_LENGTH, JobError, JobSto
 from millrace.local.sagemaker.jobs.failure import failure_reason
 from millrace.local.sagemaker.jobs.folder import Folders, folder_of
 from millrace.local.sagemaker.jobs.job import Job, Work
+from millrace.local.sagemaker.jobs.rights import Rights
 from millrace.local.sagemaker.kinds import Kind
 from millrace.local.sagemaker.store import Place, Record, Store
 from millrace.local.world import World
@@ -33,18 +34,18 @@ class Jobs:
         self._controls: dict[tuple[Place, str, str], Control] = {}
         self._folders = Folders(world.folder)
 
-    def start(self, kind: Kind, place: Place, record: Record, make: MakeWork) -> None:
+    def start(self, kind: Kind, place: Place, record: Record, make: MakeWork, rights: Rights) -> None:
         name = record[kind.key]
         control = Control(self._world)
         self._controls[place, kind.name, name] = control
-        self._world.spawn(self._run, kind, place, record, make, control, name=f"{kind.path} {name}")
+        self._world.spawn(self._run, kind, place, record, make, control, rights, name=f"{kind.path} {name}")
 
     def stop(self, kind: Kind, place: Place, name: str) -> None:
         control = self._controls.get((place, kind.name, name))
         if control is not None:
             control.end()
 
-    def _run(self, kind: Kind, place: Place, record: Record, make: MakeWork, control: Control) -> None:
+    def _run(self, kind: Kind, place: Place, record: Record, make: MakeWork, control: Control, rights: Rights) -> None:
         name = record[kind.key]
         folder = folder_of(self._world.folder, place, kind.path, name)
         current = self._store.find(place, kind.name, name) or record
@@ -52,7 +53,7 @@ class Jobs:
             # The stop request came before there was anything to stop.
             control.end()
         try:
-            self._attempt(make(Job(self._world, self._store, kind, place, record, folder, control)))
+            self._attempt(make(Job(self._world, self._store, kind, place, record, folder, control, rights)))
         finally:
             control.finished()
             self._controls.pop((place, kind.name, name), None)
@@ -76,6 +77,7 @@ class Jobs:
         job = work.job
         job.control.check()
         self._folders.open(job.folder)
+        job.rights.check(job.kind, job.place, job.record)
         work.fetch()
         job.control.check()
         command = work.command()
@@ -98,8 +100,7 @@ class Jobs:
     def _log_stream(self, job: Job) -> LogStream:
         return LogStream(
             self._world,
-            account=job.place.account,
-            region=job.place.region,
+            job.client("logs"),
             group=f"/aws/sagemaker/{job.kind.plural}",
             stream=f"{job.name}/algo-1-{int(self._world.clock.now())}",
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from millrace.local.sagemaker.jobs.errors import JobError
 
 WORKERS = 4
+# Threads cost more than they save on a few files: the server they ask is this very process.
+FEW = 8
 MULTIPART_BYTES = 64 * 1024 * 1024
 
 
@@ -55,7 +56,7 @@ def download(client: Any, source: Source, folder: Path, *, role: str, check: Cal
 
 def each(action: Callable[[Any], None], items: list[Any]) -> None:
     """Do it for all items, a few at a time; the first error comes out."""
-    if len(items) < 3:
+    if len(items) < FEW:
         for item in items:
             action(item)
         return
@@ -114,41 +115,29 @@ def _manifest(client: Any, uri: str) -> Iterator[tuple[str, str, str]]:
         yield of_bucket, of_key, relative_path(of_key, split_uri(prefix)[1])
 
 
-@dataclass
+@dataclass(frozen=True)
 class Upload:
-    """The outputs of one job: all of them arrive, or those that did are taken back."""
+    """Writes outputs with the job's role. What arrived before a failure stays: the role need not be able to delete."""
 
     client: Any
-    cleaner: Any  # the account's root: taking back is the service's doing, not the role's
     kms_key: str | None = None
-    _done: list[dict[str, str]] = field(default_factory=list)
 
     def __call__(self, files: Iterable[tuple[Path, str]]) -> None:
         """Upload each file to its s3:// URI."""
         try:
             each(self._put, list(files))
         except (ClientError, BotoCoreError, OSError) as error:
-            self._take_back()
             raise JobError(f"ClientError: Data upload failed: {error}") from error
 
     def _put(self, entry: tuple[Path, str]) -> None:
         path, uri = entry
         bucket, key = split_uri(uri)
-        target = {"Bucket": bucket, "Key": key}
         extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
         if path.stat().st_size > MULTIPART_BYTES:
-            self._done.append(target)
             self.client.upload_file(str(path), bucket, key, ExtraArgs=extra or None)
             return
         with path.open("rb") as body:
-            answer = self.client.put_object(**target, Body=body, **extra)
-        version = answer.get("VersionId")
-        self._done.append(target | ({"VersionId": version} if version else {}))
-
-    def _take_back(self) -> None:
-        for target in self._done:
-            with suppress(ClientError, BotoCoreError):
-                self.cleaner.delete_object(**target)
+            self.client.put_object(Bucket=bucket, Key=key, Body=body, **extra)
 
 
 def files_below(folder: Path, uri: str) -> list[tuple[Path, str]]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from millrace.local.iam.services import SAGEMAKER_PIPELINE, assume
 from millrace.local.sagemaker.pipelines.definition import Definition, Step
 from millrace.local.sagemaker.pipelines.errors import ResolutionError
 from millrace.local.sagemaker.pipelines.expressions import follow, resolve
@@ -108,8 +109,9 @@ class RunningStep:
         return resolve(value, values)
 
     def client(self, service: str) -> Any:
-        region = self.place.region
-        return self.world.aws.role_client(self.record["RoleArn"], service, region=region, session=SESSION)
+        role, region = self.record["RoleArn"], self.place.region
+        session = assume(self.world, SAGEMAKER_PIPELINE, role, on=self.execution_arn, region=region, session=SESSION)
+        return session.client(service)
 
     def note(self, metadata: Mapping[str, Any]) -> None:
         self.journal.update_step(self.step.name, Metadata=dict(metadata))

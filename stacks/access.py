@@ -1,0 +1,35 @@
+"""What all roles share, deployed before any of them: their permissions boundary, and two policies for containers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.boundary import Boundary
+from stacks.naming import Naming
+from stacks.permissions import pull_images, report_metrics
+
+
+class AccessStack(Stack):
+    """The shared policies hold the grants that cannot be limited to resources: each is written once."""
+
+    def __init__(self, scope: Construct, id_: str, *, naming: Naming, image_repositories: Sequence[str]) -> None:
+        super().__init__(scope, id_, description="Millrace: what all roles share")
+        self.boundary = Boundary(self, "Boundary", naming=naming).policy
+        self.pull_images = iam.ManagedPolicy(
+            self,
+            "PullImages",
+            managed_policy_name=naming.of("pull-images"),
+            description="Pull the container images that the pipelines and endpoints use",
+            statements=pull_images(image_repositories),
+        )
+        self.report_metrics = iam.ManagedPolicy(
+            self,
+            "ReportMetrics",
+            managed_policy_name=naming.of("report-metrics"),
+            description="Report the metrics of SageMaker's containers",
+            statements=[report_metrics()],
+        )

@@ -1,0 +1,174 @@
+"""Each role in turn loses its policies: the path breaks where one expects, and the message tells what to add.
+
+The tests go along the path, each leaving the state that the next one starts from; the last one walks it to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.conftest import ARTIFACTS, MODEL, RAW, Deployed
+
+PREFIX = "millrace-dev-"
+STACK = "Dev-Serving-claims-fraud"
+HOUR = 3600
+NOTHING = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Deny", "Action": "sts:GetCallerIdentity", "Resource": "*"}],
+}
+
+
+@contextlib.contextmanager
+def without_policies(deployed: Deployed, role: str) -> Iterator[None]:
+    """The role with one policy that allows nothing, and its own ones back afterwards."""
+    iam = deployed.client("iam")
+    own = [p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]]
+    empty = iam.create_policy(PolicyName=f"{role}-empty", PolicyDocument=json.dumps(NOTHING))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=role, PolicyArn=empty)
+    for arn in own:
+        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    try:
+        yield
+    finally:
+        for arn in own:
+            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.detach_role_policy(RoleName=role, PolicyArn=empty)
+        iam.delete_policy(PolicyArn=empty)
+
+
+def upload(deployed: Deployed, tables: Path) -> str:
+    """New data: the mapping cannot read the queue, so nothing starts."""
+    s3 = deployed.client("s3")
+    for table in ("claims", "customers"):
+        body = (tables / f"{table}.csv").read_bytes()
+        s3.put_object(Bucket=RAW, Key=f"raw/{MODEL}/{table}/{table}.csv", Body=body)
+    told = in_the_log(deployed, "start-pipeline")
+    assert deployed.executions() == []
+    return told
+
+
+def an_hour_later(deployed: Deployed, _tables: Path) -> str:
+    """The schedule fires, but its message does not reach the queue."""
+    deployed.embedded.advance(HOUR)
+    return in_the_log(deployed, "scheduler")
+
+
+def a_run(deployed: Deployed, _tables: Path) -> str:
+    """The run starts, and its first step cannot create its job."""
+    before = len(deployed.executions())
+    if before:
+        start(deployed)
+    else:
+        deployed.embedded.advance(HOUR)
+    newest = deployed.until("a run", lambda: deployed.executions()[: len(deployed.executions()) - before])[0]
+    arn = newest["PipelineExecutionArn"]
+    assert deployed.finished(arn)["PipelineExecutionStatus"] == "Failed"
+    return str(deployed.steps(arn)["Preprocess"]["FailureReason"])
+
+
+def an_approval(deployed: Deployed, _tables: Path) -> str:
+    """A version is approved, and the mapping cannot read the queue, so nothing is deployed."""
+    approve(deployed)
+    return in_the_log(deployed, "deploy-model")
+
+
+def an_update(deployed: Deployed, _tables: Path) -> str:
+    """The update of the serving stack starts, and is rolled back."""
+    seen = {event["EventId"] for event in stack_events(deployed)}
+    approve(deployed)
+
+    def rolled_back() -> list[dict[str, Any]]:
+        events = [event for event in stack_events(deployed) if event["EventId"] not in seen]
+        return events if any(event["ResourceStatus"] == "UPDATE_ROLLBACK_COMPLETE" for event in events) else []
+
+    events = deployed.until("the end of the update", rolled_back)
+    failed = [event for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
+    return "\n".join(event["ResourceStatusReason"] for event in failed)
+
+
+Walk = Callable[[Deployed, Path], str]
+BREAKS: dict[str, tuple[Walk, str]] = {
+    "start-pipeline": (upload, "sqs:ReceiveMessage"),
+    "scheduler": (an_hour_later, "sqs:SendMessage"),
+    "pipeline": (a_run, "sagemaker:CreateProcessingJob"),
+    "job": (a_run, "ecr:GetAuthorizationToken"),
+    "deploy-model": (an_approval, "sqs:ReceiveMessage"),
+    "serving-update": (an_update, "sagemaker:CreateModel"),
+    "endpoint": (an_update, "ecr:GetAuthorizationToken"),
+}
+"""What happens without each role's policies, in the order of the path, and the first action that is missed."""
+
+
+def test_every_synthesized_role_is_in_the_loop(deployed: Deployed) -> None:
+    roles = {role["RoleName"] for role in deployed.client("iam").list_roles()["Roles"]}
+    assert {role.removeprefix(PREFIX) for role in roles if role.startswith(PREFIX)} == set(BREAKS)
+
+
+@pytest.mark.parametrize("purpose", BREAKS)
+def test_without_its_policies_the_path_breaks_where_one_expects(deployed: Deployed, tables: Path, purpose: str) -> None:
+    walk, action = BREAKS[purpose]
+    if walk is an_approval:
+        finish_a_run(deployed)
+    with without_policies(deployed, PREFIX + purpose):
+        told = walk(deployed, tables)
+    assert f"assumed-role/{PREFIX}{purpose}/" in told
+    assert f"is not authorized to perform: {action}" in told
+    assert f'"Action": "{action}' in told
+
+
+def test_with_all_policies_back_the_same_path_ends_in_service(deployed: Deployed) -> None:
+    approve(deployed)
+    deployed.until("the endpoint", lambda: endpoint_status(deployed) == "InService")
+
+
+def start(deployed: Deployed) -> str:
+    """A run on the inputs that the first one had; no cached step, no upload."""
+    s3 = deployed.client("s3")
+    found = s3.list_objects_v2(Bucket=ARTIFACTS, Prefix="inputs/")["Contents"]
+    (manifest,) = [item["Key"] for item in found if item["Key"].endswith("/manifest.json")]
+    uri = f"s3://{ARTIFACTS}/{manifest.removesuffix('/manifest.json')}"
+    answer = deployed.client("sagemaker").start_pipeline_execution(
+        PipelineName=MODEL, PipelineParameters=[{"Name": "InputUri", "Value": uri}]
+    )
+    return str(answer["PipelineExecutionArn"])
+
+
+def finish_a_run(deployed: Deployed) -> None:
+    described = deployed.finished(start(deployed))
+    assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")
+
+
+def approve(deployed: Deployed) -> None:
+    sagemaker = deployed.client("sagemaker")
+    (package,) = sagemaker.list_model_packages(ModelPackageGroupName=MODEL)["ModelPackageSummaryList"]
+    sagemaker.update_model_package(ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus="Approved")
+
+
+def stack_events(deployed: Deployed) -> list[dict[str, Any]]:
+    pages = deployed.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=STACK)
+    return [event for page in pages for event in page["StackEvents"]]
+
+
+def endpoint_status(deployed: Deployed) -> str:
+    try:
+        return str(deployed.client("sagemaker").describe_endpoint(EndpointName=MODEL)["EndpointStatus"])
+    except ClientError:
+        return ""
+
+
+def in_the_log(deployed: Deployed, purpose: str) -> str:
+    """What the embedded AWS's own log says about a role's denial, for what has no API to show it."""
+    role = f"assumed-role/{PREFIX}{purpose}/"
+
+    def look() -> str:
+        lines = (deployed.embedded.folder / "server.log").read_text().splitlines()
+        return "\n".join(line for line in lines if role in line and "not authorized" in line)
+
+    return str(deployed.until(f"a denial of {role}", look))
