@@ -41,17 +41,17 @@ def make_role(
     return str(role["Role"]["Arn"])
 
 
+def let_send(sqs: Any, url: str, arn: str, service: str, *sources: str) -> None:
+    """Let a service send to a queue, on behalf of anything or of the sources given."""
+    statement = allow("sqs:SendMessage", on=arn) | {"Principal": {"Service": service}}
+    if sources:
+        statement["Condition"] = {"ArnEquals": {"aws:SourceArn": list(sources)}}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document(statement))})
+
+
 def let_events_send(sqs: Any, url: str, arn: str, *rules: str) -> None:
     """Let EventBridge send to a queue, for every rule or for the rules given."""
-    statement: dict[str, Any] = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    if rules:
-        statement["Condition"] = {"ArnEquals": {"aws:SourceArn": list(rules)}}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document(statement))})
+    let_send(sqs, url, arn, "events.amazonaws.com", *rules)
 
 
 def permit(iam: Any, name: str, *statements: dict[str, Any]) -> None:

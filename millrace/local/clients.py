@@ -10,6 +10,7 @@ import secrets
 import string
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ RENEW_BEFORE_SECONDS = 300
 LONGEST_CALL_SECONDS = 930
 SERVICE_KEY_PREFIX = "AKIASVC"
 RANDOM_CHARACTERS = 13
+VIA_HEADER = "X-Millrace-Via"
 KEY_CHARACTERS = string.ascii_uppercase + string.digits
 
 
@@ -85,6 +87,15 @@ class _Session:
     expires: float
 
 
+def _mark(via: str) -> Callable[..., None]:
+    """Says in each request which service makes it in another's name; from outside the header means nothing."""
+
+    def mark(params: dict[str, Any], **_: Any) -> None:
+        params["headers"][VIA_HEADER] = via
+
+    return mark
+
+
 class Clients:
     """Makes and keeps boto3 clients; they are thread-safe once made, making them is not."""
 
@@ -133,10 +144,17 @@ class Clients:
         return SERVICE_KEYS.identity(access_key)
 
     def role_client(
-        self, role_arn: str, service: str, *, region: str, by: ServiceIdentity, session: str = "millrace"
+        self,
+        role_arn: str,
+        service: str,
+        *,
+        region: str,
+        by: ServiceIdentity,
+        session: str = "millrace",
+        via: str = "",
     ) -> Any:
         """A client with an STS session that the service `by` has of the role; ClientError when it may not."""
-        return self._client(service, region, self.role_credentials(role_arn, by=by, session=session))
+        return self._client(service, region, self.role_credentials(role_arn, by=by, session=session), via)
 
     def role_credentials(self, role_arn: str, *, by: ServiceIdentity, session: str = "millrace") -> dict[str, str]:
         """AccessKeyId, SecretAccessKey and SessionToken of a session of the role, renewed before it ends."""
@@ -153,22 +171,24 @@ class Clients:
             self._sessions[key] = _Session(credentials, time.time() + SESSION_SECONDS)
         return credentials
 
-    def caller_client(self, caller: Any, service: str) -> Any:
-        """A client with the caller's own rights, for what a service does in its caller's name."""
+    def caller_client(self, caller: Any, service: str, *, via: str = "") -> Any:
+        """A client with the caller's own rights, for what a service (`via`) does in its caller's name."""
         keys = {"AccessKeyId": caller.access_key, "SecretAccessKey": ROOT_SECRET}
-        return self._client(service, caller.region, keys)
+        return self._client(service, caller.region, keys, via)
 
     def forget(self) -> None:
         """Drop cached sessions (after a reset of the state they no longer exist)."""
         with self._lock:
             self._sessions.clear()
 
-    def _client(self, service: str, region: str, keys: dict[str, str]) -> Any:
-        key = (service, region, keys["AccessKeyId"])
+    def _client(self, service: str, region: str, keys: dict[str, str], via: str = "") -> Any:
+        key = (service, region, keys["AccessKeyId"], via)
         with self._lock:
             client = self._clients.get(key)
             if client is None:
                 client = self._clients[key] = self._make(service, region, keys)
+                if via:
+                    client.meta.events.register("before-call", _mark(via))
             return client
 
     def _make(self, service: str, region: str, keys: dict[str, str]) -> Any:

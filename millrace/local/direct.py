@@ -19,7 +19,12 @@ from moto.core.request import (
     should_preserve_original_header_name,
 )
 
+from millrace.local.clients import VIA_HEADER
+
 CHUNK = 1 << 20
+# Who makes the request in another's name. From a socket no request can set it: it is no header.
+VIA_KEY = "millrace.via"
+VIA_VARIABLE = f"HTTP_{VIA_HEADER.upper().replace('-', '_')}"
 PLAIN_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -88,6 +93,8 @@ def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
         _add_header(environ, name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if via := environ.pop(VIA_VARIABLE, ""):
+        environ[VIA_KEY] = via
     return environ
 
 

@@ -127,7 +127,7 @@ class Gateway:
             environ["wsgi.input"].seek(0)
         key = access_key or root_access_key(requests.bucket_account(operation.params))
         requests.sign_for_moto(environ, key, region, operation.model.service_model.signing_name)
-        environ[patches.OPERATION] = operation.name
+        environ[patches.OPERATION] = operation.name, route.path_params
         return self._moto_served(operation, caller, environ, start_response)
 
     def _account(self, identified: Identified | None, access_key: str) -> str:

@@ -16,13 +16,16 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace.local.clients import SERVICE_KEYS, account_of_root_key, account_of_service_key
 from millrace.local.objects import ObjectFile, ObjectFiles
 
+if TYPE_CHECKING:
+    from millrace.local.events.topics import TopicMessage
+
 MOTO_VERSION = "5.2.5"
-# Where the gateway leaves the name of a request's operation.
+# Where the gateway leaves the name of a request's operation and the parameters in its path.
 OPERATION = "millrace.operation"
 AWS_MANAGED = ":iam::aws:policy/"
 ROLE_ARN = re.compile(r"^arn:aws[\w-]*:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)$")
@@ -47,7 +50,15 @@ class S3Events(Protocol):
     ) -> None: ...
 
 
-def apply(files: ObjectFiles, events: S3Events) -> None:
+class TopicDelivery(Protocol):
+    """Who brings a topic's messages to its subscribed queues and functions."""
+
+    protocols: tuple[str, ...]
+
+    def deliver(self, message: TopicMessage) -> None: ...
+
+
+def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery) -> None:
     """Change moto for this process; call once, before the first request."""
     import moto
 
@@ -63,6 +74,7 @@ def apply(files: ObjectFiles, events: S3Events) -> None:
     _bodies_in_files(files)
     _bucket_policies_neutral()
     _s3_events_to(events)
+    _topics_deliver_by(topics)
     _no_delivery_by_moto()
     _no_mapping_by_moto()
     _modules_listed_once()
@@ -98,7 +110,13 @@ def _operations_from_the_gateway() -> None:
     from moto.core.responses import BaseResponse
 
     def action(self: Any) -> str:
-        return self.normalized_request.environ.get(OPERATION) or str(known(self))
+        decided = self.normalized_request.environ.get(OPERATION)
+        if decided is None:
+            return str(known(self))
+        name, path_params = decided
+        if path_params:
+            self.uri_match = path_params
+        return str(name)
 
     known = _change(BaseResponse, "_get_action", action)
 
@@ -294,6 +312,50 @@ def _s3_events_to(events: S3Events) -> None:
 
     _change(notifications, "send_event", send_event)
     set_marker = _change(S3Backend, "_set_delete_marker", delete_marker)
+
+
+def _topics_deliver_by(topics: TopicDelivery) -> None:
+    """moto writes into subscribed queues without asking their policies, and runs subscribed functions in Docker."""
+    from moto.sns.models import Subscription
+
+    from millrace.local.events.topics import TopicMessage
+
+    def publish(
+        self: Any,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> None:
+        given = (message, message_id, subject, message_attributes, group_id, deduplication_id, message_structure)
+        if self.protocol not in topics.protocols:
+            known(self, *given)
+            return
+        wanted = self._filter_policy_matcher
+        if wanted is not None and not wanted.matches(message_attributes, message):
+            return
+        text = self._parse_message_structure(message, self.protocol) if message_structure == "json" else message
+        raw = self.protocol == "sqs" and str(self.attributes.get("RawMessageDelivery", "")).lower() == "true"
+        envelope = {} if raw else self.get_post_data(text, message_id, subject, message_attributes=message_attributes)
+        topics.deliver(
+            TopicMessage(
+                topic=self.topic.arn,
+                subscription=self.arn,
+                endpoint=self.endpoint,
+                text=text,
+                notification=envelope,
+                raw=raw,
+                attributes=message_attributes or {},
+                group=group_id,
+                deduplication=deduplication_id,
+                dead_letters=json.loads(self.attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn"),
+            )
+        )
+
+    known = _change(Subscription, "publish", publish)
 
 
 def _no_delivery_by_moto() -> None:

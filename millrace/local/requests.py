@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from millrace.local.iam import moto_policies
+from millrace.local.iam import moto_s3
 from millrace.local.service import ServiceError
 
 Environ = dict[str, Any]
@@ -117,4 +117,4 @@ def sign_for_moto(environ: Environ, access_key: str, region: str, signing_name: 
 
 def bucket_account(params: Mapping[str, Any]) -> str:
     """Whose bucket an anonymous request is about."""
-    return moto_policies.bucket_owner(params.get("Bucket") or "") or NO_ACCOUNT
+    return moto_s3.bucket_owner(params.get("Bucket") or "") or NO_ACCOUNT

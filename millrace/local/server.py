@@ -105,6 +105,7 @@ class EmbeddedAWS:
         from millrace.local import patches
         from millrace.local.cloudformation.service import CloudFormation
         from millrace.local.events.service import Events
+        from millrace.local.events.topics import Topics
         from millrace.local.gateway import Gateway
         from millrace.local.iam.audit import AuditLog
         from millrace.local.iam.gate import Gate
@@ -117,12 +118,14 @@ class EmbeddedAWS:
         world = self.world
         events = Events(world)
         world.connect_events(events.publish)
-        patches.apply(ObjectFiles(self._folder / "objects"), events)
+        patches.apply(ObjectFiles(self._folder / "objects"), events, Topics(world))
         functions = Lambda(world)
         sagemaker = SageMaker(world)
         self._audit = AuditLog(self._folder)
         enforcing = os.environ.get(ENFORCEMENT) != "off"
-        world.iam = gate = Gate(world.aws, self._audit, sagemaker.group_policy, enforcing=enforcing)
+        world.iam = gate = Gate(
+            world.aws, self._audit, sagemaker.group_policy, tags=sagemaker.tags, enforcing=enforcing
+        )
         world.on_change("iam", lambda *_: gate.principals.forget())
         cloudformation = CloudFormation(world)
         services: list[Service] = [events, functions, sagemaker, SageMakerRuntime(world, sagemaker), cloudformation]

@@ -126,3 +126,11 @@ def test_the_clock_moves_forward_only(embedded_factory: Callable[..., Any]) -> N
     assert server.internal("clock")["now"] >= before + 3600
     with pytest.raises(OSError, match="400"):
         server.internal("clock", {"advance": -1})
+
+
+def test_moto_gets_the_parameters_that_are_in_the_path(embedded: Any) -> None:
+    scheduler = embedded.client("scheduler")
+
+    scheduler.create_schedule_group(Name="gateway-group")
+
+    assert scheduler.get_schedule_group(Name="gateway-group")["Arn"].endswith(":schedule-group/gateway-group")

@@ -106,6 +106,15 @@ def test_a_session_policy_limits_the_session(lab: Lab) -> None:
     assert "because no session policy allows the sqs:CreateQueue action" in message
 
 
+def test_a_session_policy_that_would_not_count_is_refused(lab: Lab) -> None:
+    role, sts = lab.role(), lab.client("sts")
+
+    with pytest.raises(ClientError, match="MalformedPolicyDocument"):
+        sts.assume_role(RoleArn=role, RoleSessionName="test", Policy='{"Statement": {"Effect": "Maybe"}}')
+    with pytest.raises(ClientError, match="PolicyArns is not supported"):
+        sts.assume_role(RoleArn=role, RoleSessionName="test", PolicyArns=[{"arn": lab.policy(allow("sqs:*"))}])
+
+
 def test_a_role_that_does_not_trust_the_caller_is_not_assumed(lab: Lab) -> None:
     role = lab.role(trusts=trust(Service="lambda.amazonaws.com"))
     sts = lab.as_role("sts", allow("sts:AssumeRole"))
@@ -140,6 +149,23 @@ def test_a_role_in_an_environment_variable_is_not_passed(lab: Lab) -> None:
         functions.update_function_configuration(FunctionName="gate-none", Role=passed, Environment=environment)
 
     assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_a_role_that_does_not_exist_cannot_be_passed(lab: Lab) -> None:
+    nobody = f"arn:aws:iam::{ACCOUNT}:role/nobody-at-all"
+    target = {"Id": "t", "Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", "RoleArn": nobody}
+    events, scheduler = lab.client("events"), lab.client("scheduler")
+    events.put_rule(Name="gate-nobody", EventPattern='{"source": ["gate-nobody"]}', State="DISABLED")
+
+    with pytest.raises(ClientError, match=f"Provided role '{nobody}' cannot be assumed"):
+        events.put_targets(Rule="gate-nobody", Targets=[target])
+    with pytest.raises(ClientError, match="must allow AWS EventBridge Scheduler to assume the role"):
+        scheduler.create_schedule(
+            Name="gate-nobody",
+            ScheduleExpression="rate(1 hour)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": nobody},
+        )
 
 
 def test_only_the_named_pipeline_can_be_started(lab: Lab) -> None:

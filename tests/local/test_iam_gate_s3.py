@@ -137,6 +137,16 @@ def test_a_buckets_deny_binds_even_the_root_of_its_account(lab: Lab, filled: str
     assert "with an explicit deny in a resource-based policy" in message
 
 
+def test_an_object_can_be_shared_by_its_tag(lab: Lab, filled: str) -> None:
+    public = {"StringEquals": {"s3:ExistingObjectTag/class": "public"}}
+    s3 = lab.as_role("s3", allow("s3:GetObject", on=arn(filled, "*"), when=public))
+    tags = {"TagSet": [{"Key": "class", "Value": "public"}]}
+    lab.client("s3").put_object_tagging(Bucket=filled, Key="in/a", Tagging=tags)
+
+    assert s3.get_object(Bucket=filled, Key="in/a")["Body"].read() == b"in/a"
+    denied(s3.get_object, Bucket=filled, Key="in/b")
+
+
 @pytest.fixture
 def encrypted(lab: Lab) -> tuple[str, str]:
     """A bucket and the customer key that encrypts what is in it; it holds `k`."""

@@ -106,6 +106,18 @@ def test_a_role_without_the_right_fails_the_resource(stacks: Stacks) -> None:
     assert role.rsplit("/", 1)[1] in reason
 
 
+@pytest.mark.parametrize("key", ["aws:CalledVia", "aws:CalledViaFirst"])
+def test_what_a_stack_calls_is_called_by_way_of_cloudformation(stacks: Stacks, key: str) -> None:
+    when = {"ForAnyValue:StringEquals": {key: "cloudformation.amazonaws.com"}}
+    user = stacks.user(allow("cloudformation:*"), allow("sqs:*", **when))
+    assert stacks.create(user)[0] == "CREATE_COMPLETE"
+
+
+def test_a_right_that_holds_outside_of_services_only_makes_no_stack(stacks: Stacks) -> None:
+    user = stacks.user(allow("cloudformation:*"), allow("sqs:*", Bool={"aws:ViaAWSService": "false"}))
+    assert stacks.create(user)[0] == "ROLLBACK_COMPLETE"
+
+
 def test_a_role_must_be_passed(stacks: Stacks) -> None:
     role = stacks.role()
     with pytest.raises(ClientError, match="iam:PassRole"):

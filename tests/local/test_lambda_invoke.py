@@ -313,9 +313,10 @@ def test_what_lambda_would_not_start_is_refused(embedded: Any, function: Any, in
     assert client.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
     assert invoke(name)["value"] == 1
 
+    with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+        client.update_function_configuration(FunctionName=name, Role=f"arn:aws:iam::{ACCOUNT}:role/nobody")
     embedded.client("iam").delete_role_policy(RoleName=name, PolicyName="permissions")
     embedded.client("iam").delete_role(RoleName=name)
-    client.update_function_configuration(FunctionName=name, Role=f"arn:aws:iam::{ACCOUNT}:role/nobody")
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
         invoke(name)
     client.update_function_configuration(FunctionName=name, Runtime="nodejs22.x")

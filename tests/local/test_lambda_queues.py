@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.iam_lab import let_events_send, make_role
+from tests.iam_lab import let_events_send, let_send, make_role
 
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
 # Tells in the queue OUT what it was asked to do; whatever holds "poison" fails.
@@ -197,6 +197,7 @@ def test_messages_that_a_topic_brings_are_taken_too(embedded: Any, line: Line) -
     line.feed()
     sns = embedded.client("sns")
     topic = sns.create_topic(Name=line.name)["TopicArn"]
+    let_send(line.sqs, line.fed, line.arn(f"{line.name}-in"), "sns.amazonaws.com", topic)
     sns.subscribe(
         TopicArn=topic,
         Protocol="sqs",

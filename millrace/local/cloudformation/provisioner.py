@@ -161,7 +161,7 @@ class Provisioner:
         """With the stack's role, else with the rights of whoever asked for the operation."""
         if self._role_arn:
             return assume_role(self._world, self._role_arn, self._stack).client(service)
-        return self._world.aws.caller_client(self._caller, service)
+        return self._world.aws.caller_client(self._caller, service, via=STACK.principal)
 
     def _own_client(self, service: str) -> Any:
         return self._world.aws.own_client(service, account=self._stack.account, region=self._stack.region)
@@ -169,7 +169,8 @@ class Provisioner:
 
 def assume_role(world: World, role_arn: str, stack: Stack) -> RoleSession:
     """CloudFormation's session of a stack's role; ClientError when the role does not trust CloudFormation."""
-    return assume(world, STACK, role_arn, on=stack.id, region=stack.region, session=SESSION)
+    session = assume(world, STACK, role_arn, on=stack.id, region=stack.region, session=SESSION)
+    return replace(session, via=STACK.principal)
 
 
 def describe(error: Exception) -> str:

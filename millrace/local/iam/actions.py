@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from millrace.local.iam import catalog, moto_policies, resources, s3_actions
-from millrace.local.iam.needs import Need, Place
+from millrace.local.iam.needs import Need, Place, account_of
 
 Params = Mapping[str, Any]
 Special = Callable[[str, Params, Place], list[Need]]
@@ -133,7 +133,7 @@ def _rule(operation: str, params: Params, place: Place) -> list[Need]:
     name, bus = params.get("Name") or params.get("Rule") or "*", params.get("EventBusName") or "default"
     owner = place
     if bus.startswith("arn:"):
-        owner = Place(moto_policies.account_of(bus), bus.split(":")[3])
+        owner = Place(account_of(bus), bus.split(":")[3])
         bus = bus.rsplit("/", 1)[1]
     path = name if bus == "default" else f"{bus}/{name}"
     return [Need(f"events:{operation}", _arn("events", owner, f"rule/{path}"))]
@@ -238,7 +238,7 @@ def _package(operation: str, params: Params, place: Place) -> list[Need]:
 
 def _list_packages(operation: str, params: Params, place: Place) -> list[Need]:
     group = str(params.get("ModelPackageGroupName") or "")
-    foreign = group.startswith("arn:") and moto_policies.account_of(group) != place.account
+    foreign = group.startswith("arn:") and account_of(group) != place.account
     return [Need(f"sagemaker:{operation}", group if foreign else "*")]
 
 
@@ -246,7 +246,7 @@ def _model(operation: str, params: Params, place: Place) -> list[Need]:
     """A model made from another account's package also needs that group's policy to allow it."""
     containers = [params.get("PrimaryContainer") or {}, *(params.get("Containers") or ())]
     packages = [each.get("ModelPackageName") or "" for each in containers]
-    foreign = [arn for arn in packages if arn.startswith("arn:") and moto_policies.account_of(arn) != place.account]
+    foreign = [arn for arn in packages if arn.startswith("arn:") and account_of(arn) != place.account]
     own = generic("sagemaker", operation, params, place)
     return [*own, *(Need(f"sagemaker:{operation}", arn) for arn in foreign)]
 

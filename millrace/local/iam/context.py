@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl
 
 from botocore.model import Shape
 
-from millrace.local.iam import catalog, moto_policies
+from millrace.local.direct import VIA_KEY
+from millrace.local.iam import catalog, moto_principals, moto_s3, table_keys
 from millrace.local.iam.needs import Context, Need
 from millrace.local.iam.principals import Identified
 
@@ -70,6 +71,9 @@ def of_request(identified: Identified, request: Mapping[str, Any], region: str) 
     for key, header in (("aws:UserAgent", "HTTP_USER_AGENT"), ("aws:Referer", "HTTP_REFERER")):
         if request.get(header):
             found[key] = (request[header],)
+    if via := request.get(VIA_KEY):
+        chain = ("aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast")
+        found |= {"aws:ViaAWSService": ("true",), **dict.fromkeys(chain, (via,))}
     if identified.principal.kind == "service":
         # A service calls from its own network, and not in somebody's name.
         del found["aws:SourceIp"]
@@ -88,6 +92,9 @@ def of_need(
         found |= _of_parameters(need.action, operation, params, shape)
     if prefix == "s3":
         found |= {"s3:TlsVersion": ("1.3",), "s3:ResourceAccount": (owner,)}
+        found |= _object_tags(need)
+    if "dynamodb:LeadingKeys" in catalog.action(need.action).keys:
+        found["dynamodb:LeadingKeys"] = table_keys.leading_keys(need.resource, params)
     if prefix == "iam":
         found |= _boundary(need, params)
     return found | dict(need.context)
@@ -177,6 +184,14 @@ def _s3(params: Mapping[str, Any], shape: Any) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _object_tags(need: Need) -> dict[str, tuple[str, ...]]:
+    if "s3:ExistingObjectTag/<key>" not in catalog.action(need.action).keys or "/" not in need.resource:
+        return {}
+    bucket, key = need.resource.removeprefix("arn:aws:s3:::").split("/", 1)
+    tags = moto_s3.object_tags(bucket, key)
+    return {f"s3:ExistingObjectTag/{name}": (value,) for name, value in tags.items()}
+
+
 @functools.cache
 def _header_keys(shape: Any) -> dict[str, str]:
     """The condition key of each parameter that travels as a header or in the query."""
@@ -190,7 +205,7 @@ def _boundary(need: Need, params: Mapping[str, Any]) -> dict[str, tuple[str, ...
         return {}
     given = params.get("PermissionsBoundary")
     if not given and ":role/" in need.resource:
-        entity = moto_policies.role(need.resource)
+        entity = moto_principals.role(need.resource)
         given = entity.boundary[0] if entity and entity.boundary else None
     return {"iam:PermissionsBoundary": (given,)} if given else {}
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from millrace.local.iam import moto_policies, s3_actions
-from millrace.local.iam.moto_policies import Encryption
-from millrace.local.iam.needs import Need, Place
+from millrace.local.iam import moto_policies, moto_s3, s3_actions
+from millrace.local.iam.moto_s3 import Encryption
+from millrace.local.iam.needs import Need, Place, account_of
 from millrace.local.service import ServiceError
 
 Params = Mapping[str, Any]
@@ -33,7 +33,7 @@ def needs(service: str, operation: str, params: Params, place: Place, resources:
     made = []
     for arn in dict.fromkeys(resources):
         if arn.count(":") >= 5 and (key := configured(arn)):
-            owner = Place(moto_policies.account_of(arn), arn.split(":")[3])
+            owner = Place(account_of(arn), arn.split(":")[3])
             made += _calls(actions, key, owner, service, f"{service}:{operation}", {context_key: arn})
     return made
 
@@ -56,14 +56,14 @@ def _calls(
 def _s3_calls(actions: Iterable[str], found: Encryption | None, bucket: str, key: str, because: str) -> list[Need]:
     if found is None:
         return []
-    place = Place(moto_policies.bucket_owner(bucket) or "", moto_policies.bucket_region(bucket))
+    place = Place(moto_s3.bucket_owner(bucket) or "", moto_s3.bucket_region(bucket))
     arn = s3_actions.bucket_arn(bucket) if found.bucket_key else s3_actions.object_arn(bucket, key)
     return _calls(actions, found.key, place, "s3", f"s3:{because}", {"aws:s3:arn": arn})
 
 
 def _chosen(params: Params) -> Encryption | None:
     """The key that a write asks for, or the bucket's."""
-    default = moto_policies.bucket_encryption(params["Bucket"])
+    default = moto_s3.bucket_encryption(params["Bucket"])
     algorithm = params.get("ServerSideEncryption")
     if not algorithm:
         return default
@@ -85,7 +85,7 @@ def _begin(operation: str, params: Params, place: Place) -> list[Need]:
 def _part(operation: str, params: Params, place: Place) -> list[Need]:
     """Parts are encrypted as the upload was begun; putting them together decrypts them."""
     bucket, key = params["Bucket"], params.get("Key", "")
-    found = moto_policies.upload_encryption(bucket, params.get("UploadId") or "")
+    found = moto_s3.upload_encryption(bucket, params.get("UploadId") or "")
     actions = [DECRYPT] if operation == "CompleteMultipartUpload" else [ENCRYPT, DECRYPT]
     source = _source(operation, params) if operation == "UploadPartCopy" else []
     return [*source, *_s3_calls(actions, found, bucket, key, operation)]
@@ -95,13 +95,13 @@ def _read(operation: str, params: Params, place: Place) -> list[Need]:
     if operation == "HeadObject" and params.get("ChecksumMode") != "ENABLED":
         return []  # metadata are not encrypted, a checksum is
     bucket, key = params["Bucket"], params.get("Key", "")
-    found = moto_policies.object_encryption(bucket, key, params.get("VersionId"))
+    found = moto_s3.object_encryption(bucket, key, params.get("VersionId"))
     return _s3_calls([DECRYPT], found, bucket, key, operation)
 
 
 def _source(operation: str, params: Params) -> list[Need]:
     bucket, key, version = s3_actions.copy_source(params)
-    found = moto_policies.object_encryption(bucket, key, version or None)
+    found = moto_s3.object_encryption(bucket, key, version or None)
     return _s3_calls([DECRYPT], found, bucket, key, operation)
 
 

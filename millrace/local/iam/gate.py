@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from millrace.local.iam import (
     denials,
     encryption,
     moto_policies,
+    moto_principals,
+    moto_tags,
     passed_roles,
     policy_writes,
     s3_actions,
@@ -40,10 +42,19 @@ UNIDENTIFIED = "UnidentifiedOperation"
 class Gate:
     """Decides; `packages` gives the policy text of a model package group."""
 
-    def __init__(self, aws: Clients, audit: AuditLog, packages: PolicyText, *, enforcing: bool = True) -> None:
+    def __init__(
+        self,
+        aws: Clients,
+        audit: AuditLog,
+        packages: PolicyText,
+        *,
+        tags: Callable[[str], Mapping[str, str]] = moto_tags.of,
+        enforcing: bool = True,
+    ) -> None:
         self.principals = Principals(aws)
         self.audit = audit
         self._resource_policies = ResourcePolicies(packages)
+        self._tags = tags
         self._enforcing = enforcing
         self._process = secrets.token_hex(4)
         self._requests = itertools.count(1)
@@ -67,9 +78,10 @@ class Gate:
         own = actions.needs(service, name, params, place)
         if identified.principal.kind == "service" and any(moto_policies.is_missing(need.resource) for need in own):
             return  # what does not exist has no policy: its service says that it is not there
-        for need in self._all(own, operation, params, place):
+        needs = self._all(own, operation, params, place)
+        for need in needs:
             owner = owner_of(need.resource, place.account)
-            keys = {**request, **context.of_need(need, service, name, params, shape, owner)}
+            keys = {**request, **context.of_need(need, service, name, params, shape, owner), **self._tag_keys(need)}
             if need.via:
                 keys |= {"aws:ViaAWSService": ("true",), "kms:ViaService": (need.via,)}
             if need.action.startswith("kms:"):
@@ -77,7 +89,15 @@ class Gate:
             decision, policies = self._decide(identified, need, owner, keys, request_id)
             if not decision.allowed:
                 raise refused(operation, need, denials.message(identified.principal, need, decision, policies))
+        passed_roles.check_existence(service, needs)
         policy_writes.check(operation, place)
+
+    def _tag_keys(self, need: Need) -> dict[str, tuple[str, ...]]:
+        prefix = need.action.partition(":")[0]
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in self._tags(need.resource).items():
+            found[f"aws:ResourceTag/{name}"] = found[f"{prefix}:ResourceTag/{name}"] = (value,)
+        return found
 
     def _request_id(self) -> str:
         """Decisions about one request have the same."""
@@ -135,7 +155,7 @@ class Gate:
             found["aws:ResourceAccount"] = (owner,)
         if need.action.startswith("kms:"):
             found["kms:CallerAccount"] = (identified.principal.account,)
-        return {**found, **need.context}
+        return {**found, **self._tag_keys(need), **need.context}
 
     def _decide(
         self, identified: Identified, need: Need, owner: str, keys: Mapping[str, tuple[str, ...]], request_id: str
@@ -176,7 +196,7 @@ class Gate:
 
     def role(self, role_arn: str, session: str = "millrace") -> Principal:
         """A session of the role; refused when there is no such role."""
-        if moto_policies.role(role_arn) is None:
+        if moto_principals.role(role_arn) is None:
             raise ServiceError("AccessDenied", f"The role {role_arn} does not exist", status=403)
         account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
         arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session[:64]}"

@@ -25,3 +25,9 @@ class Need:
     context: Context = field(default_factory=dict)
     because: str = ""  # the API that implies it, when it is not the one that was called
     via: str = ""  # the service that makes the call in the caller's name ("s3.ap-northeast-2.amazonaws.com")
+
+
+def account_of(arn: str) -> str:
+    """The account in an ARN; "" when it names none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 else ""

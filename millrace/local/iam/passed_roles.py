@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from botocore.model import Shape
 
-from millrace.local.iam import catalog, moto_policies
+from millrace.local.iam import catalog, moto_principals
 from millrace.local.iam.needs import Need, Place
+from millrace.local.service import ServiceError
 
 ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 MEMBER = re.compile(r"role(_?arn)?$", re.IGNORECASE)
@@ -45,13 +46,40 @@ def needs(service: str, operation: str, params: dict[str, Any], shape: Shape | N
     """One need per role that the request passes."""
     prefix = catalog.prefix_of(service)
     if prefix == "iam" and operation == "AddRoleToInstanceProfile":
-        role = moto_policies.role_named(place.account, params.get("RoleName") or "")
+        role = moto_principals.entity_arn(place.account, "role", params.get("RoleName") or "")
         return [_need(role, "ec2.amazonaws.com", "iam:AddRoleToInstanceProfile")] if role else []
     to = PASSED_TO.get(prefix)
     if to is None or shape is None or not operation.startswith(WRITES) or not _may_hold_roles(shape):
         return []
     arns = dict.fromkeys(_roles(params, shape))
     return [_need(arn, to, f"{prefix}:{operation}") for arn in arns]
+
+
+# What a service answers when it is handed a role that does not exist; SageMaker and CloudFormation say it themselves.
+MISSING = {
+    "events": ("ValidationException", "Provided role '{arn}' cannot be assumed by principal 'events.amazonaws.com'."),
+    "lambda": (
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda. ({arn} does not exist)",
+    ),
+    "scheduler": (
+        "ValidationException",
+        "The execution role you provide must allow AWS EventBridge Scheduler to assume the role. ({arn} is none)",
+    ),
+    "states": (
+        "AccessDeniedException",
+        "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the "
+        "provided role. ({arn} does not exist)",
+    ),
+}
+
+
+def check_existence(service: str, found: Iterable[Need]) -> None:
+    """Refuse a role that does not exist as the service would."""
+    said = MISSING.get(catalog.prefix_of(service))
+    for need in found:
+        if said and need.action == "iam:PassRole" and moto_principals.role(need.resource) is None:
+            raise ServiceError(said[0], said[1].format(arn=need.resource))
 
 
 @functools.cache

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from millrace.local.iam import documents, moto_policies
+from millrace.local.iam import documents, moto_policies, moto_principals, moto_s3
+from millrace.local.iam.needs import account_of
 from millrace.local.iam.records import Policy
 from millrace.local.images import aws_accounts
 
@@ -20,7 +21,7 @@ BY_SERVICE: Mapping[str, PolicyText] = {
     "kms": moto_policies.key_policy,
     "lambda": moto_policies.function_policy,
     "logs": moto_policies.logs_policy,
-    "s3": moto_policies.bucket_policy,
+    "s3": moto_s3.bucket_policy,
     "secretsmanager": moto_policies.secret_policy,
     "sns": moto_policies.topic_policy,
     "sqs": moto_policies.queue_policy,
@@ -70,7 +71,7 @@ class ResourcePolicies:
             return None
         service, rest = parts[2], parts[5]
         if action in ASSUME:
-            text, name = moto_policies.trust_policy(arn), f"the trust policy of {arn}"
+            text, name = moto_principals.trust_policy(arn), f"the trust policy of {arn}"
         elif service == "sagemaker" and rest.startswith("model-package"):
             group = group_arn(arn)
             text, name = self._packages(group), group
@@ -83,7 +84,7 @@ class ResourcePolicies:
 
 def repository_policy(arn: str) -> str:
     """AWS's own image repositories are open to everyone, and not in anybody's state."""
-    return PULL_BY_EVERYONE if moto_policies.account_of(arn) in aws_accounts() else moto_policies.repository_policy(arn)
+    return PULL_BY_EVERYONE if account_of(arn) in aws_accounts() else moto_policies.repository_policy(arn)
 
 
 def owner_name(service: str, arn: str) -> str:
@@ -112,5 +113,5 @@ def group_arn(arn: str) -> str:
 def owner_of(arn: str, caller_account: str) -> str:
     """The account that owns the resource; that of the caller where the ARN names none and nothing exists yet."""
     if arn.startswith("arn:aws:s3:::"):
-        return moto_policies.bucket_owner(arn[13:].split("/", 1)[0]) or caller_account
-    return moto_policies.account_of(arn) or caller_account
+        return moto_s3.bucket_owner(arn[13:].split("/", 1)[0]) or caller_account
+    return account_of(arn) or caller_account

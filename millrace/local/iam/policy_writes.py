@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from millrace.local import wire
-from millrace.local.iam import documents, moto_policies
+from millrace.local.iam import documents, moto_principals
 from millrace.local.iam.documents import Kind, PolicyError
 from millrace.local.iam.needs import Place
 from millrace.local.service import ServiceError
@@ -69,6 +69,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ),
     **{("iam", f"Put{kind}Policy"): _IDENTITY for kind in ("Role", "User", "Group")},
     ("iam", "CreatePolicy"): _IDENTITY,
+    ("sts", "AssumeRole"): Rule("Policy", IAM_MALFORMED, "The session policy is malformed.", kind="identity"),
     ("iam", "CreatePolicyVersion"): _IDENTITY,
     ("sagemaker", "PutModelPackageGroupPolicy"): Rule(
         "ResourcePolicy", "ValidationException", "Invalid principal in the resource policy."
@@ -81,6 +82,8 @@ def check(operation: wire.Operation, place: Place) -> None:
     if (operation.service, operation.name) == ("lambda", "AddPermission"):
         _check_permission(operation.params)
         return
+    if operation.service == "sts" and operation.params.get("PolicyArns"):
+        raise ServiceError("ValidationError", "PolicyArns is not supported by the embedded AWS: give Policy instead")
     rule = RULES.get((operation.service, operation.name))
     text = _text(operation.params, rule) if rule else None
     if rule is None or not text:
@@ -126,9 +129,9 @@ def exists(principal: tuple[str, str]) -> bool:
     if kind != "AWS" or name == "*" or ACCOUNT.fullmatch(name) or ROOT.fullmatch(name) or UNIQUE_ID.fullmatch(name):
         return True
     if found := ENTITY.fullmatch(name):
-        return moto_policies.entity_arn(found[1], found[2], found[3]) == name
+        return moto_principals.entity_arn(found[1], found[2], found[3]) == name
     if found := SESSION.fullmatch(name):
-        return moto_policies.entity_arn(found[1], "role", found[2]) is not None
+        return moto_principals.entity_arn(found[1], "role", found[2]) is not None
     return False
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from millrace.local.clients import Clients, ServiceIdentity, account_of_root_key
-from millrace.local.iam import documents, moto_policies
-from millrace.local.iam.moto_policies import AccessKey, Entity
+from millrace.local.iam import documents, moto_principals
+from millrace.local.iam.moto_principals import AccessKey, Entity
 from millrace.local.iam.records import Policy, Principal
 
 ANONYMOUS = Principal("anonymous", "*", "")
@@ -76,7 +76,7 @@ class Principals:
             return of_root(account)
         if service := self._aws.service_identity(access_key):
             return of_service(service)
-        key = moto_policies.access_key(access_key)
+        key = moto_principals.access_key(access_key)
         if key is None or not key.active:
             raise UnknownKeyError(access_key)
         return _of_user(key) if key.user else _of_session(key, access_key)
@@ -111,13 +111,13 @@ def _named(principal: Principal) -> Identified:
         return of_service(ServiceIdentity(principal.arn, "", ""))
     if principal.kind != "role":
         return Identified(principal)
-    entity = moto_policies.role(principal.role_arn)
+    entity = moto_principals.role(principal.role_arn)
     session = principal.arn.rsplit("/", 1)[-1]
     return _role(principal, entity, session, ()) if entity else Identified(principal)
 
 
 def _of_user(key: AccessKey) -> Identified:
-    entity = moto_policies.user(key.account, key.user)
+    entity = moto_principals.user(key.account, key.user)
     if entity is None:
         raise UnknownKeyError(key.user)
     context = _who(key.account, entity.arn, "User", entity.id) | {"aws:username": (key.user,)}
@@ -127,7 +127,7 @@ def _of_user(key: AccessKey) -> Identified:
 
 
 def _of_session(key: AccessKey, access_key: str) -> Identified:
-    entity = moto_policies.role(key.role_arn)
+    entity = moto_principals.role(key.role_arn)
     if entity is None:
         # The role is gone: its sessions still exist, and may nothing.
         entity = Entity(key.role_arn, access_key, (), None)

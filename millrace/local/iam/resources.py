@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from millrace.local.iam import moto_policies
+from millrace.local.iam import moto_policies, moto_principals
 from millrace.local.iam.catalog import Action, ResourceType
 from millrace.local.iam.needs import Place
 
@@ -116,7 +116,7 @@ def _resource(kind: ResourceType, prefix: str, values: Mapping[str, str], place:
     if value.startswith("arn:"):
         return value
     kind_of_entity = IAM_KINDS.get(last) if prefix == "iam" else None
-    if kind_of_entity and (known := moto_policies.entity_arn(place.account, kind_of_entity, value)):
+    if kind_of_entity and (known := moto_principals.entity_arn(place.account, kind_of_entity, value)):
         return known
     if path:
         return filled(kind, {**values, last: f"{path}/{value}"}, place)

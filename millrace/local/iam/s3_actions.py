@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from millrace.local.iam import moto_policies
+from millrace.local.iam import moto_s3
 from millrace.local.iam.needs import Need, Place
 
 Params = Mapping[str, Any]
@@ -192,7 +192,7 @@ def missing_object(operation: str, params: Params) -> list[Need]:
         bucket, key, version = params["Bucket"], params["Key"], params.get("VersionId") or ""
     else:
         return []
-    if not moto_policies.bucket_owner(bucket) or moto_policies.object_exists(bucket, key, version or None):
+    if not moto_s3.bucket_owner(bucket) or moto_s3.object_exists(bucket, key, version or None):
         return []
     context = {"s3:prefix": (key,)}
     return [Need("s3:ListBucket", bucket_arn(bucket), context, because=f"s3:{operation} of a missing object")]

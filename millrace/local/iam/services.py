@@ -100,9 +100,12 @@ class RoleSession:
     region: str
     session: str
     by: ServiceIdentity
+    via: str = ""  # the service that makes the calls in the name of whoever passed the role
 
     def client(self, service: str) -> Any:
-        return self.aws.role_client(self.role_arn, service, region=self.region, by=self.by, session=self.session)
+        return self.aws.role_client(
+            self.role_arn, service, region=self.region, by=self.by, session=self.session, via=self.via
+        )
 
     def credentials(self) -> dict[str, str]:
         return self.aws.role_credentials(self.role_arn, by=self.by, session=self.session)

@@ -56,7 +56,6 @@ class Queues:
         self._pollers: dict[str, Poller] = {}
         world.on_change("lambda", self._mapping_changed)
         world.on_change("sqs", self._queue_changed)
-        world.on_change("sns", self._topic_changed)
 
     def dump(self) -> list[tuple[str, str]]:
         """The accounts and regions that have mappings, for the saved state."""
@@ -106,12 +105,6 @@ class Queues:
                 poller.wake()
                 for delay in filter(None, delays):
                     poller.wake_after(float(delay))
-
-    def _topic_changed(self, _caller: Caller, operation: str, _params: dict[str, Any]) -> None:
-        """A topic puts its messages into subscribed queues without a request of its own."""
-        if operation.startswith("Publish"):
-            for poller in list(self._pollers.values()):
-                poller.wake()
 
 
 class Poller:

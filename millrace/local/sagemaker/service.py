@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from millrace.local.iam import moto_tags
 from millrace.local.sagemaker.jobs.operations import JobOperations
 from millrace.local.sagemaker.kinds import MODEL_PACKAGE_GROUP
 from millrace.local.sagemaker.models import Models
@@ -44,6 +45,10 @@ class SageMaker:
         """The policy of a model package group, or "": the gate asks for it."""
         group = self.store.find(Place.of_arn(arn), MODEL_PACKAGE_GROUP.name, arn.rsplit("/", 1)[-1])
         return str((group or {}).get("_policy") or "")
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """Tags by which a policy may tell resources apart: ours, and those of moto's services."""
+        return self.store.tags(arn) if arn.startswith("arn:aws:sagemaker:") else moto_tags.of(arn)
 
     def start(self) -> None:
         """After the saved state was loaded: jobs that ran are over, endpoints serve again."""
