@@ -108,7 +108,7 @@ def test_a_role_without_the_right_fails_the_resource(stacks: Stacks) -> None:
 
 @pytest.mark.parametrize("key", ["aws:CalledVia", "aws:CalledViaFirst"])
 def test_what_a_stack_calls_is_called_by_way_of_cloudformation(stacks: Stacks, key: str) -> None:
-    when = {"ForAnyValue:StringEquals": {key: "cloudformation.amazonaws.com"}}
+    when: dict[str, Any] = {"ForAnyValue:StringEquals": {key: "cloudformation.amazonaws.com"}}
     user = stacks.user(allow("cloudformation:*"), allow("sqs:*", **when))
     assert stacks.create(user)[0] == "CREATE_COMPLETE"
 
