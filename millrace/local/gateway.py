@@ -12,6 +12,7 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -38,6 +39,17 @@ DEFAULT_REGION = "us-east-1"
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Environ = dict[str, Any]
 InternalRoute = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A request on its way: `identified` is None when the caller's session is over."""
+
+    service: str
+    access_key: str
+    identified: Identified | None
+    place: Place
+    environ: Environ
 
 
 class Gateway:
@@ -68,86 +80,73 @@ class Gateway:
             return self._answer_internal(path.removeprefix(INTERNAL), environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             self._changed()
-        environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)  # moto would believe it
-        access_key, region, signing_name = credential_scope(environ)
-        if signing_name is None and not anonymous_may_ask(environ):
+        key, region, signing_name = credential_scope(environ)
+        if path.startswith(MOTO_API) or (signing_name is None and not anonymous_may_ask(environ)):
             return _send(_no_key(), start_response)
-        service = wire.service_of(signing_name or "s3", path)
         requests.by_path(environ)
+        access_key = key or ""
         try:
-            identified = self._world.iam.identify(access_key or "")
+            identified = self._world.iam.identify(access_key)
         except UnknownKeyError:
-            return _send(_unknown_key(access_key or "", signing_name), start_response)
+            return _send(_unknown_key(access_key, signing_name), start_response)
         except ExpiredError:
-            return self._serve(service, None, access_key or "", region, environ, start_response)
-        return self._serve(service, identified, access_key or "", region, environ, start_response)
+            identified = None
+        service = wire.service_of(signing_name or "s3", path)
+        account = (identified.principal.account if identified else "") or patches.account_of(access_key) or ""
+        return self._serve(Incoming(service, access_key, identified, Place(account, region), environ), start_response)
 
-    def _serve(
-        self,
-        service: str,
-        identified: Identified | None,
-        access_key: str,
-        region: str,
-        environ: Environ,
-        start_response: StartResponse,
-    ) -> Iterable[bytes]:
-        """Read, decide and answer a request; `identified` is None when the caller's session is over."""
-        if service != "s3":
-            _buffer(environ)
-        request = Request(environ)
-        route = wire.route(service, request)
+    def _serve(self, incoming: Incoming, start_response: StartResponse) -> Iterable[bytes]:
+        """Read, decide and answer a request."""
+        environ = incoming.environ
+        request = _whole(environ) if incoming.service != "s3" else Request(environ)
+        route = wire.route(incoming.service, request)
         if route is None:
-            return self._serve_unidentified(service, identified, access_key, region, environ, start_response)
-        whole = service != "s3" or not route.streams
-        if service == "s3" and whole:
-            _buffer(environ)
-            request = Request(environ)
-        with warnings.catch_warnings():
-            # Common AWS error codes are not in the service models; moto warns of each.
-            warnings.simplefilter("ignore")
-            try:
-                operation = wire.parse(route, request, body=whole)
-            except wire.Unreadable as error:
-                unreadable = ServiceError("SerializationException", str(error))
-                return _send(wire.refusal(wire.empty(route), unreadable), start_response)
-            account = self._account(identified, access_key)
-            try:
-                if identified is None:
-                    raise expired(operation)
-                requests.check_presigned(environ)
-                requests.check_unambiguous(environ, service)
-                self._world.iam.check(identified, operation, Place(account, region), environ)
-            except ServiceError as error:
-                return _send(wire.refusal(operation, error), start_response)
-            caller = Caller(account, region, access_key, identified.principal.arn)
-            handler = self._handlers.get((service, operation.name))
-            if handler is not None or service in self._complete:
-                return _send(self._handle(operation, handler, caller), start_response)
+            return self._serve_unidentified(incoming, start_response)
+        # An object's bytes say nothing about the request: only moto reads them.
+        whole = incoming.service != "s3" or not route.streams
+        if whole and incoming.service == "s3":
+            request = _whole(environ)
+        try:
+            operation = wire.parse(route, request, body=whole)
+        except wire.Unreadable as error:
+            unreadable = ServiceError("SerializationException", str(error))
+            return _send(_refusal(wire.empty(route), unreadable), start_response)
+        try:
+            caller = self._decide(incoming, operation)
+        except ServiceError as error:
+            return _send(_refusal(operation, error), start_response)
+        handler = self._handlers.get((incoming.service, operation.name))
+        if handler is not None or incoming.service in self._complete:
+            return _send(self._handle(operation, handler, caller), start_response)
         if whole:
             environ["wsgi.input"].seek(0)
-        key = access_key or root_access_key(requests.bucket_account(operation.params))
-        requests.sign_for_moto(environ, key, region, operation.model.service_model.signing_name)
-        environ[patches.OPERATION] = operation.name, route.path_params
+        self._prepare_for_moto(incoming, route, operation)
         return self._moto_served(operation, caller, environ, start_response)
 
-    def _account(self, identified: Identified | None, access_key: str) -> str:
-        account = identified.principal.account if identified else ""
-        return account or patches.account_of(access_key) or ""
+    def _decide(self, incoming: Incoming, operation: wire.Operation) -> Caller:
+        """Who calls, when the caller may; the service's own refusal otherwise."""
+        if incoming.identified is None:
+            raise expired(operation)
+        requests.check_presigned(incoming.environ)
+        requests.check_unambiguous(incoming.environ, incoming.service)
+        self._world.iam.check(incoming.identified, operation, incoming.place, incoming.environ)
+        arn = incoming.identified.principal.arn
+        return Caller(incoming.place.account, incoming.place.region, incoming.access_key, arn)
 
-    def _serve_unidentified(
-        self,
-        service: str,
-        identified: Identified | None,
-        access_key: str,
-        region: str,
-        environ: Environ,
-        start_response: StartResponse,
-    ) -> Iterable[bytes]:
+    def _prepare_for_moto(self, incoming: Incoming, route: wire.Route, operation: wire.Operation) -> None:
+        """Tell moto what was decided, so that it reads the request in the same way."""
+        environ = incoming.environ
+        environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
+        key = incoming.access_key or root_access_key(requests.bucket_account(operation.params))
+        requests.sign_for_moto(environ, key, incoming.place.region, route.model.service_model.signing_name)
+        environ[patches.OPERATION] = operation.name, route.path_params
+
+    def _serve_unidentified(self, incoming: Incoming, start_response: StartResponse) -> Iterable[bytes]:
         """What no operation of the service matches goes to moto only for those who may do everything."""
-        place = Place(self._account(identified, access_key), region)
-        if identified is None or not self._world.iam.check_unidentified(identified, service, place, environ):
+        service, identified, environ = incoming.service, incoming.identified, incoming.environ
+        if identified is None or not self._world.iam.check_unidentified(identified, service, incoming.place, environ):
             return _send(_refused_unidentified(service, environ), start_response)
-        if service in self._complete or environ.get("PATH_INFO", "/").startswith(MOTO_API):
+        if service in self._complete:
             return _send(_unknown_operation(service, environ), start_response)
         return self._moto(environ, start_response)
 
@@ -162,11 +161,11 @@ class Gateway:
             wire.validate(operation)
             return wire.answer(operation, handler(caller, operation.params))
         except ServiceError as error:
-            return wire.refusal(operation, error)
+            return _refusal(operation, error)
         except Exception as error:
             log.exception("%s:%s failed", operation.service, operation.name)
             broken = ServiceError("InternalFailure", f"{type(error).__name__}: {error}", status=500)
-            return wire.refusal(operation, broken)
+            return _refusal(operation, broken)
 
     def _moto_served(
         self, operation: wire.Operation, caller: Caller, environ: Environ, start_response: StartResponse
@@ -217,6 +216,19 @@ def anonymous_may_ask(environ: Environ) -> bool:
     """Without credentials there is S3, and taking a role with another identity provider's token."""
     form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
     return not environ.get("HTTP_X_AMZ_TARGET") and not (form and environ["REQUEST_METHOD"] == "POST")
+
+
+def _whole(environ: Environ) -> Request:
+    """The request with its body in memory."""
+    _buffer(environ)
+    return Request(environ)
+
+
+def _refusal(operation: wire.Operation, error: ServiceError) -> wire.Answer:
+    with warnings.catch_warnings():
+        # Common AWS error codes are not in the service models; moto warns of each.
+        warnings.simplefilter("ignore")
+        return wire.refusal(operation, error)
 
 
 def _buffer(environ: Environ) -> bytes:

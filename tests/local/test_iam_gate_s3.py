@@ -257,3 +257,10 @@ def test_a_bucket_in_the_hosts_name_is_decided_as_one_in_the_path(lab: Lab, fill
 
     assert fetch("/in/a") == b"in/a"
     assert refused(lambda: fetch("/secret")) == 403
+
+
+def test_motos_own_switches_are_out_of_reach(lab: Lab) -> None:
+    s3 = lab.as_role("s3", allow("s3:*"))
+
+    assert refused(lambda: urllib.request.urlopen(f"{lab.aws.url}/moto-api/data.json")) == 403
+    denied(s3.get_object, Bucket="moto-api", Key="data.json")
