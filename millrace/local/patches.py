@@ -2,6 +2,8 @@
 
 No other module imports moto's backends. `apply` asserts that every symbol it changes exists, so that a new
 moto version fails at start-up and not somewhere in a run.
+
+It is longer than other files on purpose: every change to moto is to be found in one place, one function each.
 """
 
 from __future__ import annotations
