@@ -14,7 +14,7 @@ from millrace.errors import MillraceError
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.03, 5.0
 NO_CHANGE = "No updates are to be performed"
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled")
 

@@ -107,10 +107,12 @@ def deployed(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     from tests.conftest import Embedded
 
     embedded = Embedded(tmp_path_factory.mktemp("deployed"))
-    world = Deployed(embedded, assembly)
-    world.millrace("deploy", "--assembly", str(assembly), "--no-synth")
-    yield world
-    embedded.stop()
+    try:
+        world = Deployed(embedded, assembly)
+        world.millrace("deploy", "--assembly", str(assembly), "--no-synth")
+        yield world
+    finally:
+        embedded.stop()
 
 
 @pytest.fixture(scope="session")

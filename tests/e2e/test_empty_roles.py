@@ -78,7 +78,10 @@ def a_run(deployed: Deployed, _tables: Path) -> str:
 def an_approval(deployed: Deployed, _tables: Path) -> str:
     """A version is approved, and the mapping cannot read the queue, so nothing is deployed."""
     approve(deployed)
-    return in_the_log(deployed, "deploy-model")
+    told = in_the_log(deployed, "deploy-model")
+    # Left there, this approval would start a second update in the next case, as soon as the first is rolled back.
+    deployed.client("sqs").purge_queue(QueueUrl=approvals_queue(deployed))
+    return told
 
 
 def an_update(deployed: Deployed, _tables: Path) -> str:
@@ -138,13 +141,25 @@ def settle(deployed: Deployed) -> None:
 
     def quiet() -> bool:
         [stack] = deployed.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-        if stack["StackStatus"].endswith("IN_PROGRESS"):
+        if stack["StackStatus"].endswith("IN_PROGRESS") or waiting_approvals(deployed):
             quiet_since.clear()
             return False
         quiet_since.append(time.monotonic())
         return quiet_since[-1] - quiet_since[0] > QUIET_SECONDS
 
     deployed.until("the serving stack's rest", quiet)
+
+
+def approvals_queue(deployed: Deployed) -> str:
+    return str(deployed.client("sqs").get_queue_url(QueueName=f"{PREFIX}deploy-model")["QueueUrl"])
+
+
+def waiting_approvals(deployed: Deployed) -> int:
+    """Messages that the deploy Lambda has not worked off, the ones in its hands among them."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    url = approvals_queue(deployed)
+    counts = deployed.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(count) for count in counts.values())
 
 
 def start(deployed: Deployed) -> str:

@@ -9,7 +9,6 @@ from millrace.local.cloudformation.change_sets import ChangeSets
 from millrace.local.cloudformation.operations import Operations
 from millrace.local.cloudformation.queries import Queries
 from millrace.local.cloudformation.store import StackStore
-from millrace.local.cloudformation.warm import warm_up
 from millrace.local.service import Caller, Handler
 from millrace.local.world import World
 
@@ -21,7 +20,6 @@ class CloudFormation:
     complete = True
 
     def __init__(self, world: World) -> None:
-        self._world = world
         self.store = StackStore()
         run = Operations(world, self.store)
         self.operations: Mapping[str, Handler] = {
@@ -34,9 +32,6 @@ class CloudFormation:
             **ChangeSets(world, self.store, run).handlers(),
             **Queries(world, self.store).handlers(),
         }
-
-    def start(self) -> None:
-        self._world.spawn(warm_up, self._world, name="warm services")
 
     def _update_termination_protection(self, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
         with self.store.lock:
