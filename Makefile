@@ -15,9 +15,13 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PROBLEM := Millrace needs Python 3.11, 3.12 or 3.13, and none of these is one: $(strip $(PYTHONS)).
 SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(BIN)/millrace
 
+SEEDS ?= 200
+FIRST_SEED ?= 1
+WHERE ?= both
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint gates lock synth cdk cdk-check clean distclean
+.PHONY: help setup demo test chaos check lint gates lock synth cdk cdk-check clean distclean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +33,9 @@ demo: setup ## everything once: deploy, drop data, run, approve, predict
 
 test: setup $(TOOLKIT)/.packages ## all tests
 	@$(BIN)/python -m pytest
+
+chaos: setup ## seeded histories of uploads in which everything goes wrong: make chaos SEEDS=200 FIRST_SEED=1
+	@$(BIN)/python tests/chaos --seeds $(SEEDS) --first $(FIRST_SEED) --where $(WHERE)
 
 check: setup $(CHECKS)/.packages ## everything static: `lint` and `gates`, side by side
 	@$(MAKE) --no-print-directory --jobs 2 lint gates

@@ -13,7 +13,11 @@ from checks.finding import Finding
 from stacks.controls.templates import Templates, listed
 
 MOST_STATEMENTS = 5
-WITH_POLICIES = {"AWS::S3::BucketPolicy": "PolicyDocument", "AWS::SQS::QueuePolicy": "PolicyDocument"}
+WITH_POLICIES = {
+    "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
+    "AWS::SQS::QueuePolicy": "PolicyDocument",
+}
 
 
 def read_reasons(text: str) -> dict[str, str]:

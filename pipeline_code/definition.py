@@ -196,6 +196,7 @@ class _Graph:
                 "report_uri": _evaluation_uri(evaluate, "report.html"),
                 "run": ExecutionVariables.PIPELINE_EXECUTION_ID,
                 "input_uri": parameters.input_uri,
+                "correlation_id": parameters.correlation_id,
             },
         )
         return ModelStep(

@@ -28,6 +28,7 @@ class RunParameters:
     processing_instance_type: Parameter
     training_instance_type: Parameter
     approval_status: Parameter
+    correlation_id: Parameter
 
     @classmethod
     def of(cls, model: ModelSettings) -> RunParameters:
@@ -49,6 +50,7 @@ class RunParameters:
                 "PendingManualApproval",
                 enum_values=["PendingManualApproval", "Approved", "Rejected"],
             ),
+            correlation_id=ParameterString("CorrelationId", "none"),
         )
 
     def hyperparameters(self, model: ModelSettings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from settings.alarms import AccountAlarms, read_account_alarms
 from settings.names import regions, wrong_account_id
 from settings.reader import Reader
 from settings.schedule import wrong_schedule
@@ -33,6 +34,7 @@ class AccountSettings:
     removal: str
     log_retention_days: int
     queue: QueueSettings
+    alarms: AccountAlarms
 
 
 def read_account(name: str, reader: Reader) -> AccountSettings:
@@ -49,6 +51,7 @@ def read_account(name: str, reader: Reader) -> AccountSettings:
             batch_window_seconds=queue.integer("batch_window_seconds", low=0, high=300),
             maximum_concurrency=queue.integer("maximum_concurrency", low=2, high=1000),
         ),
+        alarms=read_account_alarms(reader.table("alarms")),
     )
     queue.close()
     reader.close()

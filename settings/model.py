@@ -1,7 +1,8 @@
 """One model of `models/<name>.toml` as records. `settings.model_reader` makes them.
 
 `pipeline_code/definition.py` takes the defaults of the pipeline's parameters from it, `spec()`
-travels with the step code, and the stacks take the tables, the endpoint and the name.
+travels with the step code, `trigger_spec()` with the function that starts the pipeline, and the stacks take
+the tables, the endpoint and the name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from settings.alarms import ModelAlarms
+from settings.trigger import TriggerSettings
 
 PROBLEMS = ("binary",)
 
@@ -91,6 +95,8 @@ class ModelSettings:
     costs: CostSettings
     auc_floor: float
     endpoint: EndpointSettings
+    trigger: TriggerSettings
+    alarms: ModelAlarms
 
     @property
     def hyperparameters(self) -> Mapping[str, int | float | str]:
@@ -121,4 +127,18 @@ class ModelSettings:
             "categorical": list(data.categorical),
             "missing": list(data.missing),
             "split": asdict(data.split),
+        }
+
+    def trigger_spec(self) -> dict[str, Any]:
+        """What the function that starts the pipeline needs to know, as it stands in `models.json`."""
+        data = self.data
+        return {
+            "problem": self.problem,
+            "tables": list(data.tables),
+            "join_key": data.join_key,
+            "label": data.label,
+            "numeric": list(data.numeric),
+            "categorical": list(data.categorical),
+            "missing": list(data.missing),
+            "trigger": {**asdict(self.trigger), "suffixes": list(self.trigger.suffixes)},
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from settings import names
+from settings.alarms import read_model_alarms
 from settings.model import (
     PROBLEMS,
     ComputeSettings,
@@ -14,6 +15,7 @@ from settings.model import (
     SplitSettings,
 )
 from settings.reader import Reader
+from settings.trigger import read_trigger
 
 _DAY = 86_400
 
@@ -21,6 +23,7 @@ _DAY = 86_400
 def read_model(name: str, reader: Reader) -> ModelSettings:
     """The model of this name; useless if the reader noted a mistake."""
     gate = reader.table("gate")
+    trigger = read_trigger(reader.table("trigger"))
     model = ModelSettings(
         name=name,
         problem=reader.text("problem", allowed=PROBLEMS),
@@ -31,6 +34,8 @@ def read_model(name: str, reader: Reader) -> ModelSettings:
         costs=_costs(reader.table("costs")),
         auc_floor=gate.number("auc_floor", low=0, high=1, below=True),
         endpoint=_endpoint(reader.table("endpoint")),
+        trigger=trigger,
+        alarms=read_model_alarms(reader.table("alarms"), trigger),
     )
     gate.close()
     reader.close()

@@ -18,10 +18,11 @@ from stacks.model_pipeline import image_repository_arn
 from stacks.naming import Naming, serving_stack_id
 from stacks.serving import ServingStack
 from stacks.trigger import TriggerStack
+from stacks.watch import WatchStack
 
 
 class AccountStage(Stage):
-    """access, data -> build -> trigger and access, data -> deploy -> serving, one serving stack for each model."""
+    """access, data -> build -> trigger and access, data -> deploy -> serving, one serving stack per model; watch."""
 
     def __init__(
         self, scope: Construct, id_: str, *, account: AccountSettings, models: Sequence[ModelSettings]
@@ -49,6 +50,7 @@ class AccountStage(Stage):
             key=data.key,
             raw_bucket=data.raw_bucket,
             artifact_bucket=data.artifact_bucket,
+            ledger=data.ledger,
         )
         trigger.add_stack_dependency(build, "it starts the pipelines by name")
         deploy = DeployStack(
@@ -60,6 +62,10 @@ class AccountStage(Stage):
             key=data.key,
             artifact_bucket=data.artifact_bucket,
         )
+        watch = WatchStack(
+            self, "Watch", naming=naming, models=models, workers=[trigger.worker, deploy.worker], key=data.key
+        )
+        watch.add_stack_dependency(trigger, "silence is an alarm")
         for model in models:
             ServingStack(
                 self,

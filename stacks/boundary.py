@@ -14,13 +14,14 @@ from stacks.naming import Naming
 from stacks.permissions import allow, deny
 
 SERVICES = (
-    *("cloudformation:*", "cloudwatch:PutMetricData", "ecr:*", "iam:PassRole", "kms:*", "logs:*"),
+    *("cloudformation:*", "cloudwatch:PutMetricData", "dynamodb:*", "ecr:*", "iam:PassRole", "kms:*", "logs:*"),
     *("s3:*", "sagemaker:*", "sqs:*"),
 )
 """Everything else is denied, to roles and to what other policies grant their sessions."""
 NEVER = (
     *("s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration"),
     *("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutObjectAcl"),
+    *("dynamodb:DeleteTable", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable"),
     *("kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"),
     *("logs:DeleteLogGroup", "logs:DeleteLogStream"),
     *("sagemaker:DeleteModelPackage", "sagemaker:DeleteModelPackageGroup", "sagemaker:PutModelPackageGroupPolicy"),
@@ -59,7 +60,13 @@ class Boundary(Construct):
                 on=[self._arn("kms", "key", "*")],
             ),
             allow(
-                *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"),
+                *("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem"),
+                *("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+                on=[self._arn("dynamodb", "table", self._naming.of("*"))],
+            ),
+            allow(
+                *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+                *("sqs:ReceiveMessage", "sqs:SendMessage"),
                 on=[self._arn("sqs", self._naming.of("*"))],
             ),
             allow(
@@ -78,10 +85,11 @@ class Boundary(Construct):
                 (("Create", "Delete", "Describe"), ("Model", "EndpointConfig", "Endpoint")),
             )
         )
-        others = ("AddTags", "DescribeModelPackageGroup", "ListTags", "StartPipelineExecution", "UpdateEndpoint")
+        runs = [f"sagemaker:{verb}PipelineExecution" for verb in ("Describe", "Start", "Stop")]
+        others = ("AddTags", "DescribeModelPackageGroup", "ListPipelineExecutions", "ListTags", "UpdateEndpoint")
         return [
             allow(
-                *(*jobs, *models, *served, *(f"sagemaker:{action}" for action in others)),
+                *(*jobs, *models, *served, *runs, *(f"sagemaker:{action}" for action in others)),
                 on=[self._arn("sagemaker", "*")],
             )
         ]

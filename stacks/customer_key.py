@@ -30,7 +30,7 @@ class CustomerKey(kms.Key):
             scope,
             id_,
             alias=f"alias/{naming.of('data')}",
-            description="Millrace: raw data, artifacts, queues, logs and volumes",
+            description="Millrace: raw data, artifacts, the ledger, queues, alarms, logs and volumes",
             enable_key_rotation=True,
             removal_policy=removal,
             policy=iam.PolicyDocument(statements=[self._for_policies_of(scope), *self._for_services(scope, naming)]),
@@ -48,7 +48,7 @@ class CustomerKey(kms.Key):
 
     @staticmethod
     def _for_services(scope: Construct, naming: Naming) -> list[iam.PolicyStatement]:
-        """EventBridge sends to encrypted queues; CloudWatch Logs encrypts the system's log groups."""
+        """EventBridge sends to queues and alarms to a topic; CloudWatch Logs encrypts the system's log groups."""
         stack = Stack.of(scope)
         groups = [
             f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{prefix}*"
@@ -58,6 +58,13 @@ class CustomerKey(kms.Key):
             iam.PolicyStatement(
                 sid="EventBridgeMaySendToEncryptedQueues",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+            ),
+            iam.PolicyStatement(
+                sid="AlarmsMayPublishToTheEncryptedTopic",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},

@@ -1,4 +1,4 @@
-"""What holds data: the key, the raw-data bucket, the artifact bucket and the bucket of their access logs."""
+"""What holds data: the key, the raw-data bucket, the artifact bucket, the bucket of their access logs, the ledger."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.customer_key import CustomerKey
+from stacks.ledger import Ledger
 from stacks.naming import Naming
 from stacks.removal import removal_policy
 from stacks.secure_bucket import SecureBucket
@@ -20,7 +21,7 @@ class DataStack(Stack):
     """Raw data announces its objects to EventBridge; artifacts do not, or every run would start another."""
 
     def __init__(self, scope: Construct, id_: str, *, naming: Naming) -> None:
-        super().__init__(scope, id_, description="Millrace: keys and buckets")
+        super().__init__(scope, id_, description="Millrace: keys, buckets and the ledger")
         removal = removal_policy(naming)
         self.key = CustomerKey(self, "Key", naming=naming, removal=removal)
         logs = SecureBucket(
@@ -58,5 +59,7 @@ class DataStack(Stack):
         )
         self.raw_bucket.announce_objects()
         logs.log_access_of(self.raw_bucket, self.artifact_bucket)
+        self.ledger = Ledger(self, "Ledger", naming=naming, key=self.key, removal=removal)
         CfnOutput(self, "RawBucketName", value=self.raw_bucket.bucket_name)
         CfnOutput(self, "ArtifactBucketName", value=self.artifact_bucket.bucket_name)
+        CfnOutput(self, "LedgerTableName", value=self.ledger.table_name)

@@ -28,7 +28,7 @@ from stacks.permissions import (
 )
 from stacks.service_role import ServiceRole
 from stacks.serving import SERVED_TYPES
-from stacks.worker_queue import WorkerQueue
+from stacks.worker_queue import Rule, Worker, WorkerQueue
 
 RUNS = "runs/"
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
@@ -36,7 +36,7 @@ SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IM
 
 
 class DeployStack(Stack):
-    """`endpoint_role` is what serving stacks run their models with."""
+    """`endpoint_role` is what serving stacks run their models with; `worker` is what the watch stack watches."""
 
     def __init__(
         self,
@@ -76,19 +76,16 @@ class DeployStack(Stack):
             acting_for=None,  # CloudFormation is not documented to say for whom it assumes a role
             statements=self._update_statements(key),
         )
-        self._worker(naming, key, update_role.arn)
+        self.worker = self._worker(naming, key, update_role.arn)
 
-    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str) -> None:
+    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str) -> WorkerQueue:
         stacks = {name: naming.serving_stack(name) for name in self._names}
         arns = [self._arn("cloudformation", "stack", f"{stack}/*") for stack in stacks.values()]
-        worker = WorkerQueue(
-            self,
-            "DeployModel",
-            naming=naming,
+        worker = Worker(
             package="deploy_model",
             description="Updates the serving stack to the newest approved version of its model",
-            key=key,
             timeout=Duration.seconds(30),
+            memory_mb=512,
             environment={"SERVING_STACKS": json.dumps(stacks), "UPDATE_ROLE_ARN": update_role_arn},
             statements=[
                 allow("sagemaker:ListModelPackages", on=["*"]),  # the action knows no resources
@@ -105,8 +102,13 @@ class DeployStack(Stack):
                 pass_role(update_role_arn, to="cloudformation.amazonaws.com"),
             ],
         )
-        worker.receive(
-            "Approval",
+        queue = WorkerQueue(self, "DeployModel", naming=naming, worker=worker, key=key)
+        queue.receive(self._approval_rule(queue.name), self._stack_status_rule(queue.name, arns))
+        return queue
+
+    def _approval_rule(self, worker: str) -> Rule:
+        return Rule(
+            name=f"{worker}-approval",
             description="A model version was approved or rejected",
             pattern={
                 "source": ["aws.sagemaker"],
@@ -117,8 +119,10 @@ class DeployStack(Stack):
                 },
             },
         )
-        worker.receive(
-            "StackStatus",
+
+    def _stack_status_rule(self, worker: str, arns: Sequence[str]) -> Rule:
+        return Rule(
+            name=f"{worker}-stackstatus",
             description="A serving stack can be updated again",
             pattern={
                 "source": ["aws.cloudformation"],

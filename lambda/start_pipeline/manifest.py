@@ -4,46 +4,74 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
-from start_pipeline.dataset import DataSet, RawFile
+from start_pipeline.rows import file_item
+
+
+@dataclass(frozen=True, order=True)
+class RawFile:
+    """One version of one object; its bytes can never change."""
+
+    key: str
+    version_id: str
+    etag: str
+    size: int
 
 
 @dataclass(frozen=True)
 class Manifest:
     """The same files always give the same text, the same digest and so the same place for their copy."""
 
-    dataset: DataSet
+    model: str
+    tables: Mapping[str, tuple[RawFile, ...]]
 
-    @property
+    @classmethod
+    def parse(cls, text: str) -> Manifest:
+        content = json.loads(text)
+        tables = {table: tuple(RawFile(**file) for file in files) for table, files in content["tables"].items()}
+        return cls(content["model"], tables)
+
+    @cached_property
     def text(self) -> str:
-        tables = {table: [asdict(file) for file in files] for table, files in self.dataset.tables.items()}
-        content = {"model": self.dataset.model, "tables": tables}
+        tables = {table: [asdict(file) for file in sorted(files)] for table, files in self.tables.items()}
+        content = {"model": self.model, "tables": tables}
         return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     @property
     def prefix(self) -> str:
-        return f"inputs/{self.digest}/"
+        return f"{prefix_of(self.digest)}/"
 
     @property
     def key(self) -> str:
-        return f"{self.prefix}manifest.json"
+        return manifest_key(self.digest)
 
     @property
-    def started_key(self) -> str:
-        return f"{self.prefix}started.json"
+    def files(self) -> int:
+        return sum(map(len, self.tables.values()))
 
-    def request_token(self, attempt: int) -> str:
-        """The same attempt on the same data set is the same request, however often it is sent."""
-        return f"{self.digest}-{attempt}"
+    def items(self, bucket: str) -> Iterator[str]:
+        """The sort keys of the files' rows in the ledger."""
+        for table, files in self.tables.items():
+            for file in files:
+                yield file_item(table, bucket=bucket, key=file.key, version_id=file.version_id)
 
     def copies(self) -> Iterator[tuple[RawFile, str]]:
         """Each file and the key of its copy: numbered, so that no file name can surprise a step."""
-        for table, files in self.dataset.tables.items():
-            for number, file in enumerate(files):
+        for table, files in self.tables.items():
+            for number, file in enumerate(sorted(files)):
                 yield file, f"{self.prefix}{table}/{number:05}.csv"
+
+
+def prefix_of(digest: str) -> str:
+    return f"inputs/{digest}"
+
+
+def manifest_key(digest: str) -> str:
+    return f"{prefix_of(digest)}/manifest.json"

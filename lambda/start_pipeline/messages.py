@@ -1,64 +1,170 @@
-"""What a message of the queue asks for: an S3 event names one file, a schedule names models. Pure."""
+"""What a message of the queue asks for. Pure; called by `batch.py`.
+
+Five kinds: EventBridge's "Object Created" and the end of an execution, the schedule's input, and our own: a look
+that is due, a file to take again, a start that somebody wants.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from start_pipeline.errors import DeadLetter
 from start_pipeline.settings import StarterSettings
 
-
-class MessageError(ValueError):
-    """A message nobody can act on, however often it is delivered."""
+RUN_ENDED = "SageMaker Model Building Pipeline Execution Status Change"
+MALFORMED = "malformed"
 
 
 @dataclass(frozen=True)
-class Request:
-    """The models to look at, and why the message asks for no (other) one."""
+class Upload:
+    bucket: str
+    key: str
+    version_id: str
+    etag: str
+    size: int
+    time: float
+    event_id: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    model: str
+    arn: str
+    status: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`time` is 0 if the message does not say for when it was scheduled."""
 
     models: tuple[str, ...]
-    ignored: str = ""
+    time: float
+
+
+@dataclass(frozen=True)
+class LookDue:
+    """`plain` looks at once, whatever was uploaded meanwhile."""
+
+    model: str
+    due: float
+    correlation: str = ""
+    cause: str = "upload"
+    plain: bool = False
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class Replay:
+    model: str
+    bucket: str
+    key: str
+    version_id: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """`run` is a run whose data set to take again, else the data set of today; `request` is asked for only once."""
+
+    model: str
+    cause: str
+    run: str
+    reason: str
+    request: str
+
+
+Request = Upload | RunEnded | Schedule | LookDue | Replay | Start
 
 
 def parse(body: str, settings: StarterSettings) -> Request:
-    """Read one message; raises MessageError if it is neither an S3 event nor a schedule's input."""
+    """Read one message; raises DeadLetter if it is none of ours or makes no sense."""
     try:
         message = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise MessageError(f"the message is not JSON ({error}): {body[:200]!r}") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DeadLetter(MALFORMED, f"the message is not JSON ({error})") from error
     if not isinstance(message, dict):
-        raise MessageError(f"the message is not an object: {body[:200]!r}")
-    if message.get("detail-type") == "Object Created":
-        return _from_upload(message, settings)
-    if "models" in message:
-        return _from_schedule(message["models"], settings)
-    raise MessageError(f"the message is neither an 'Object Created' event nor names models: {body[:200]!r}")
-
-
-def _from_upload(event: dict[str, Any], settings: StarterSettings) -> Request:
+        raise DeadLetter(MALFORMED, f"the message is a JSON {type(message).__name__}, not an object")
     try:
-        bucket, key = event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
-    except (KeyError, TypeError) as error:
-        raise MessageError(f"the event lacks detail.bucket.name or detail.object.key: {event}") from error
-    uri = f"s3://{bucket}/{key}"
-    if bucket != settings.raw_bucket:
-        return Request((), f"{uri} is not in the raw bucket {settings.raw_bucket}")
-    parts = str(key).split("/", 3)
-    if len(parts) < 4 or parts[0] != "raw":
-        return Request((), f"{uri} is not raw/<model>/<table>/<file>")
-    _, model, table, _ = parts
-    if model not in settings.models:
-        return Request((), f"{uri}: there is no model {model!r}; known: {', '.join(settings.models)}")
-    tables = settings.models[model]
-    if table not in tables:
-        return Request((), f"{uri}: model {model} has no table {table!r}; known: {', '.join(tables)}")
-    return Request((model,))
+        return _read(message, settings)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds a wrong value ({error})"
+        raise DeadLetter(MALFORMED, f"the message {what}") from error
 
 
-def _from_schedule(models: Any, settings: StarterSettings) -> Request:
-    if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
-        raise MessageError(f"'models' must be a list of names, not {models!r}")
-    unknown = [model for model in models if model not in settings.models]
-    ignored = f"there is no model {', '.join(map(repr, unknown))}" if unknown else ""
-    return Request(tuple(model for model in models if model in settings.models), ignored)
+def _read(message: Mapping[str, Any], settings: StarterSettings) -> Request:
+    kind = message.get("detail-type")
+    if kind == "Object Created":
+        return _upload(message)
+    if kind == RUN_ENDED:
+        detail = message["detail"]
+        model = _text(detail["pipelineArn"]).rpartition("/")[2]
+        status = _text(detail["currentPipelineExecutionStatus"])
+        return RunEnded(model, _text(detail["pipelineExecutionArn"]), status, _time(message.get("time")))
+    if "models" in message:
+        models = message["models"]
+        if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
+            raise TypeError(f"'models' must be a list of names, not {models!r}")
+        return Schedule(tuple(models), _time(message.get("scheduled_time")))
+    if "look" in message:
+        return LookDue(
+            _model(message["look"], settings),
+            float(message["due"]),
+            _text(message.get("correlation", "")),
+            _text(message.get("cause", "upload")),
+            bool(message.get("plain", False)),
+            _text(message.get("request", "")),
+        )
+    if "replay" in message:
+        replay = message["replay"]
+        texts = [_text(replay[name]) for name in ("bucket", "key", "version_id")]
+        return Replay(_model(replay["model"], settings), *texts)
+    if "start" in message:
+        start = message["start"]
+        texts = [_text(start.get(name) or "") for name in ("run", "reason", "request")]
+        return Start(_model(start["model"], settings), _text(start["cause"]), *texts)
+    raise DeadLetter(
+        MALFORMED, "the message is no 'Object Created' event, no end of a run, no schedule, look, replay or start"
+    )
+
+
+def _upload(event: Mapping[str, Any]) -> Upload:
+    detail = event["detail"]
+    item = detail["object"]
+    key, version_id = _text(item["key"]), _text(item["version-id"])
+    if not key or not version_id:
+        raise ValueError("an empty key or version-id")
+    return Upload(
+        bucket=_text(detail["bucket"]["name"]),
+        key=key,
+        version_id=version_id,
+        etag=str(item.get("etag", "")),
+        size=int(item.get("size", 0)),
+        time=_time(event.get("time")),
+        event_id=_text(event["id"]),
+    )
+
+
+def _model(name: Any, settings: StarterSettings) -> str:
+    if name not in settings.models:
+        raise DeadLetter("unknown-model", f"there is no model {name!r}; known: {', '.join(settings.models)}")
+    return str(name)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _time(value: Any) -> float:
+    """Epoch seconds of an ISO time; 0 if there is none. The schedule's placeholder stays when it is sent by hand."""
+    if not isinstance(value, str) or not value or value.startswith("<"):
+        return 0.0
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {value!r} has no zone")
+    return moment.timestamp()

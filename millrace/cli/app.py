@@ -14,6 +14,7 @@ import typer
 from millrace.cli import (
     approve,
     audit,
+    chaos,
     clock,
     demo,
     deploy,
@@ -21,7 +22,9 @@ from millrace.cli import (
     environment,
     failures,
     invoke,
+    ledger,
     logs,
+    replay,
     report,
     runs,
     status,
@@ -71,6 +74,8 @@ app.command()(up.reset)
 app.command()(deploy.deploy)
 app.command()(drop.drop)
 app.command()(runs.runs)
+app.command()(ledger.ledger)
+app.add_typer(replay.replay, name="replay")
 app.command()(logs.logs)
 app.command()(report.report)
 app.command()(approve.approve)
@@ -78,6 +83,7 @@ app.command()(invoke.invoke)
 app.command("env")(environment.environment)
 app.command()(clock.clock)
 app.command()(audit.audit)
+app.command()(chaos.chaos)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

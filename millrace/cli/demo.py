@@ -101,7 +101,10 @@ class _Journey:
         screen.heading(f"4. The run {arn.rsplit('/', 1)[-1]} of the pipeline {MODEL}, {cause}")
         run = runs.watch(self.connection, arn)
         if run.state != "Succeeded":
-            raise MillraceError(f"the run ended as {run.state}: `millrace logs {run.id}` shows what its jobs printed")
+            raise MillraceError(
+                f"the run ended as {run.state}: `millrace logs {run.id}` shows what its jobs printed, "
+                f"`millrace replay run {run.id}` starts it again"
+            )
         return run
 
     def judge(self, run: Run) -> Evaluation:
@@ -189,6 +192,7 @@ def _say_where(journey: _Journey, run: Run, evaluation: Evaluation) -> None:
         [
             ("millrace", "where you are, and the next command"),
             ("millrace invoke", "score five more claims"),
+            ("millrace ledger", "what became of each uploaded file"),
             ("millrace logs --step Train", "what the training job printed"),
             ('eval "$(millrace env)"; aws s3 ls', "the AWS CLI and boto3 talk to it unchanged"),
             ("millrace demo --fresh-data", "other data: a new run, a new version"),

@@ -31,13 +31,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """One pipeline execution."""
+    """One pipeline execution; `name` is its display name, which the ledger knows it by."""
 
     arn: str
     state: str
     started: datetime
     ended: datetime | None
     failure: str
+    name: str = ""
 
     @property
     def id(self) -> str:
@@ -84,11 +85,12 @@ def read(connection: Connection, arn: str) -> Run:
         started=answer["CreationTime"],
         ended=answer.get("LastModifiedTime") if state in ENDED else None,
         failure=answer.get("FailureReason", ""),
+        name=answer.get("PipelineExecutionDisplayName", ""),
     )
 
 
 def find(connection: Connection, wanted: str | None, *, model: str | None = None) -> Run:
-    """The run with this id (its beginning is enough) or ARN; without one the newest."""
+    """The run with this id or name (its beginning is enough) or ARN; without one the newest."""
     if wanted and wanted.startswith("arn:"):
         return read(connection, wanted)
     known = recent(connection, model=model, limit=100)
@@ -96,7 +98,7 @@ def find(connection: Connection, wanted: str | None, *, model: str | None = None
         raise MillraceError("there is no run yet: one starts when every table has a file (`millrace drop FILE...`)")
     if wanted in (None, NEWEST):
         return known[0]
-    matching = [run for run in known if run.id.startswith(str(wanted))]
+    matching = [run for run in known if run.id.startswith(str(wanted)) or is_named(run.name, str(wanted))]
     if len(matching) == 1:
         return matching[0]
     what = "names several runs" if matching else "is no run"
@@ -112,6 +114,15 @@ def steps(connection: Connection, arn: str) -> list[Step]:
         for entry in page["PipelineExecutionSteps"]
     ]
     return sorted(found, key=lambda step: (step.started is None, step.started or datetime.now(UTC)))
+
+
+def is_named(name: str, wanted: str) -> bool:
+    """Whether a run is called so, in full or as it is shown: the beginning of its digest, and the attempt."""
+    digest, _, attempt = name.rpartition("-")
+    start, dash, number = wanted.rpartition("-")
+    return bool(digest) and (
+        name.startswith(wanted) or (dash == "-" and digest.startswith(start) and attempt == number)
+    )
 
 
 def _seconds(start: datetime, end: datetime) -> float:

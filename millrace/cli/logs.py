@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
 
 from millrace.cli import screen
 from millrace.cli.connect import Connection, Options
+from millrace.cli.log_lines import readable
 from millrace.errors import MillraceError
 
 GROUPS = {
@@ -27,18 +29,24 @@ def logs(
         ),
     ] = None,
     step: Annotated[str | None, typer.Option(help="Only this step of the run.")] = None,
+    correlation: Annotated[
+        str | None, typer.Option(help="What happened to one burst of uploads, from file to model.", metavar="ID")
+    ] = None,
 ) -> None:
-    """Print the logs of a run's jobs (default: the newest run) or of a Lambda function.
+    """Print the logs of a run's jobs (default: the newest run), of a Lambda function, or of a burst of uploads.
 
-    Examples: millrace logs --step Train; millrace logs start-pipeline
+    Examples: millrace logs --step Train; millrace logs start-pipeline; millrace logs --correlation 3f2a9c
     """
     options: Options = context.obj
     connection = options.connect()
+    if correlation:
+        _print_correlation(connection, correlation)
+        return
     function = _function(connection, what) if what else None
     if what and what.startswith("endpoint"):
         _print_endpoints(connection)
     elif function:
-        _print(connection, function)
+        _print(connection, function, words=readable)
     else:
         _print_run(connection, what, step)
 
@@ -60,24 +68,33 @@ def _print_run(connection: Connection, wanted: str | None, only: str | None) -> 
                 screen.say(f"{step.name}: {step.failure}", screen.BAD)
 
 
+def _print_correlation(connection: Connection, wanted: str) -> None:
+    from millrace.cli import correlation, system
+
+    group = _function(connection, system.find(connection).starter)
+    correlation.show(connection, wanted, lambda name, term: _events(connection, name, None, term), str(group))
+
+
 def _print_endpoints(connection: Connection) -> None:
     for endpoint in connection.client("sagemaker").list_endpoints()["Endpoints"]:
         screen.heading(endpoint["EndpointName"])
         _print(connection, f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}")
 
 
-def _print(connection: Connection, group: str, *, prefix: str | None = None) -> None:
+def _print(connection: Connection, group: str, *, prefix: str | None = None, words: Callable[[str], str] = str) -> None:
     empty = True
     for event in _events(connection, group, prefix):
-        screen.say(str(event["message"]).rstrip("\n"))
+        screen.say(words(str(event["message"]).rstrip("\n")))
         empty = False
     if empty:
         screen.say(f"(nothing in {group} yet)", screen.FAINT)
 
 
-def _events(connection: Connection, group: str, prefix: str | None) -> Iterator[dict[str, Any]]:
+def _events(connection: Connection, group: str, prefix: str | None, term: str = "") -> Iterator[dict[str, Any]]:
     client = connection.client("logs")
     narrowed = {"logStreamNamePrefix": prefix} if prefix else {}
+    if term:
+        narrowed["filterPattern"] = json.dumps(term)
     try:
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=group, **narrowed):
             yield from page["events"]

@@ -1,4 +1,4 @@
-"""`millrace runs`: the runs of the pipelines, or one of them step by step."""
+"""`millrace runs`: the runs of the pipelines and what was skipped, or one run step by step."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from millrace.cli.progress import Progress, Row
 if TYPE_CHECKING:
     from millrace.cli.executions import Run, Step
 
+SHOWN = 20
+
 
 def runs(
     context: typer.Context,
@@ -22,19 +24,23 @@ def runs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until it ends (default: the newest).")] = False,
     model: Annotated[str | None, typer.Option(help="Only the runs of this model.")] = None,
 ) -> None:
-    """List the runs, or show one: steps, states, times, reasons. Exit code 1 when that run failed.
+    """List the runs and the looks that started none, or show one run: steps, states, times, reasons.
+
+    Exit code 1 when that run failed. --follow waits for a run that is about to start.
 
     Example: millrace runs latest --follow
     """
-    from millrace.cli import executions
+    from millrace.cli import coming, executions
 
     options: Options = context.obj
     connection = options.connect()
     if run is None and not follow:
-        _list(executions.recent(connection, model=model))
+        _list(connection, model)
         return
+    if run is None:
+        coming.wait(connection, model)
     wanted = executions.find(connection, run, model=model)
-    screen.say(f"Run {wanted.id} of {wanted.model}, started {moment(wanted.started)}")
+    _introduce(connection, wanted)
     ended = watch(connection, wanted.arn) if follow else show(connection, wanted)
     if ended.over and ended.state != "Succeeded":
         raise typer.Exit(1)
@@ -66,20 +72,34 @@ def show(connection: Connection, run: Run) -> Run:
     return run
 
 
-def moment(when: datetime) -> str:
-    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _introduce(connection: Connection, run: Run) -> None:
+    """The run's first line, and what the ledger says of it."""
+    from millrace.cli import history, system
+    from millrace.cli.ledger_rows import Ledger, short
+
+    screen.say(f"Run {run.id} of {run.model}, started {history.moment(run.started)}")
+    deployed = system.search(connection)
+    if deployed is None or not deployed.ledger:
+        return
+    row = history.rows_of(Ledger(connection, deployed.ledger), [run]).get(run.name)
+    if row:
+        files = f"{screen.number(row.files, 'file')}, {row.new_files} new (`millrace ledger --run {run.id}`)"
+        screen.say(f"  cause {row.cause}; {files}; {short(row.run)}; correlation {row.correlation}", screen.FAINT)
 
 
-def _list(found: list[Run]) -> None:
-    if not found:
+def _list(connection: Connection, model: str | None) -> None:
+    from millrace.cli import executions, history, system
+
+    deployed = system.search(connection)
+    found = executions.recent(connection, model=model, limit=SHOWN)
+    models = [model] if model else sorted({run.model for run in found} | set(deployed.models if deployed else ()))
+    entries = history.read(connection, deployed, found, models)[:SHOWN]
+    if not entries:
         screen.say("No run yet. One starts by itself when every table has a file: `millrace drop FILE...`")
         return
     now = datetime.now(UTC)
-    rows = [
-        (run.id, run.model, run.state, moment(run.started), screen.duration(run.seconds(now)), first_line(run.failure))
-        for run in found
-    ]
-    screen.table(("run", "model", "state", "started", "took", "reason"), rows)
+    names = history.ids(found)
+    screen.table(history.HEADER, [entry.cells(now, names) for entry in entries])
 
 
 def _rows(steps: list[Step]) -> list[Row]:
@@ -96,7 +116,3 @@ def _verdict(run: Run, steps: list[Step]) -> None:
     screen.say(f"  {run.state} after {took}" if run.over else f"  {run.state} for {took}", style)
     if run.failure and not any(step.failure and step.failure in run.failure for step in steps):
         screen.say(f"  {run.failure}", screen.BAD)
-
-
-def first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else ""

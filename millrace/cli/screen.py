@@ -43,12 +43,15 @@ def warn(text: str) -> None:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, indent: str = "") -> None:
-    """Columns aligned by their widest cell; the last one is never cut."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    for number, line in enumerate([list(header), *cells]):
-        text = indent + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        if number:
+    """Columns aligned by their widest cell, as a terminal shows it; the last one is never cut."""
+    from rich.cells import cell_len
+
+    lines = [list(header), *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(header))]
+    for row, line in enumerate(lines):
+        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+        text = indent + "  ".join(padded).rstrip()
+        if row:
             say(text, style_of(*line))
         else:
             say(text, FAINT)
@@ -79,6 +82,11 @@ def style_of(*cells: str) -> str | None:
         if word in ("EXECUTING", "STARTING", "STOPPING", "CREATING", "UPDATING") or "IN_PROGRESS" in word:
             return BUSY
     return None
+
+
+def number(count: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -76,10 +76,13 @@ def remove_state(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def call(server: Server, path: str, body: dict[str, Any] | None = None, *, seconds: float = 10.0) -> dict[str, Any]:
+def call(
+    server: Server, path: str, body: dict[str, Any] | None = None, *, method: str | None = None, seconds: float = 10.0
+) -> dict[str, Any]:
     """One request to the routes that only the embedded AWS has (`/_millrace/...`)."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(server.url + path, data=data, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + path, data=data, headers=headers, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=seconds) as response:
         answer: dict[str, Any] = json.loads(response.read() or b"{}")

@@ -43,25 +43,31 @@ def _walk(connection: Connection) -> tuple[str, str]:
         _line("deployed", "nothing")
         return "millrace deploy", "make the stacks of cdk.out"
     _line("deployed", f"{deployed.name}: {', '.join(deployed.tables)}")
-    steps = [_model(connection, deployed, model) for model in deployed.tables]
+    if not deployed.models:
+        return "millrace deploy", "its stack has not been deployed in full"
+    steps = [_model(connection, deployed, model) for model in deployed.models]
+    steps += _dead_letters(connection, deployed)
     return min(steps)[1]
 
 
 def _model(connection: Connection, deployed: System, model: str) -> tuple[int, tuple[str, str]]:
     """One model's way; with how far it got, so that the model furthest behind decides what is next."""
-    from millrace.cli import drop, executions, serving
+    from millrace.cli import executions, serving, tables
 
     screen.say(f"{model}:", screen.STRONG)
-    absent = drop.missing(connection, deployed, model)
+    absent = tables.missing(connection, deployed, model)
     have = [table for table in deployed.tables[model] if table not in absent]
     _line("data", ", ".join([f"{table}: yes" for table in have] + [f"{table}: none" for table in absent]))
+    refused = _files(connection, deployed, model)
+    if absent and refused:
+        return 0, ("millrace ledger --state rejected", "see why no run can use these files")
     if absent:
         files = " ".join(f"{table}.csv" for table in absent)
         return 0, (f"millrace drop {files}", "a run starts when every table has a file")
     runs = executions.recent(connection, model=model, limit=1)
     if not runs:
         _line("runs", "none yet")
-        return 1, ("millrace logs start-pipeline", "the run starts by itself; here you see why it does not")
+        return 1, ("millrace runs --follow", "a run starts by itself; `millrace logs start-pipeline` if it does not")
     _line("runs", f"the newest, {runs[0].id}, is {runs[0].state}")
     if not runs[0].over:
         return 1, ("millrace runs --follow", "watch it")
@@ -75,6 +81,29 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
     if endpoint is None:
         return 1, (f"millrace runs {runs[0].id}", "see why no version is approved")
     return 3, ("millrace invoke", "score rows at the endpoint")
+
+
+def _files(connection: Connection, deployed: System, model: str) -> int:
+    """Say how many files are in which state; the answer is how many are refused."""
+    from millrace.cli import ledger
+
+    if not deployed.ledger:
+        return 0
+    states = ledger.open_ledger(connection, deployed).states(model)
+    style = screen.BUSY if states[ledger.REJECTED] else None
+    if states:
+        _line("files", ", ".join(f"{states[state]} {state}" for state in ledger.STATES if states[state]), style)
+    return states[ledger.REJECTED]
+
+
+def _dead_letters(connection: Connection, deployed: System) -> list[tuple[int, tuple[str, str]]]:
+    from millrace.cli import dead_letters
+
+    number = sum(dead_letters.count(connection, queue) for queue in dead_letters.queues(connection, deployed))
+    if not number:
+        return []
+    _line("given up", f"{screen.number(number, 'message')} in the dead-letter queues", screen.BAD)
+    return [(0, ("millrace replay dlq --list", "see what was given up on, and why"))]
 
 
 def _line(name: str, text: str, style: str | None = None) -> None:

@@ -6,6 +6,7 @@ parameters) from the signature's scope and botocore's models. This is the place 
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import logging
@@ -21,6 +22,7 @@ from moto.core.request import Request
 
 from millrace.local import patches, requests, wire
 from millrace.local.clients import account_of_root_key, root_access_key
+from millrace.local.faults.calls import Calls
 from millrace.local.iam.needs import Place
 from millrace.local.iam.principals import ExpiredError, Identified, UnknownKeyError
 from millrace.local.iam.refusals import expired
@@ -65,6 +67,7 @@ class Gateway:
     ) -> None:
         self._world = world
         self._changed = changed
+        self._calls = Calls(world.faults, world.invocations)
         self._moto = patches.moto_application()
         self._internal = internal
         self._handlers: dict[tuple[str, str], Handler] = {}
@@ -98,7 +101,7 @@ class Gateway:
     def _serve(self, incoming: Incoming, start_response: StartResponse) -> Iterable[bytes]:
         """Read, decide and answer a request."""
         environ = incoming.environ
-        request = _whole(environ) if incoming.service != "s3" else Request(environ)
+        request = _unpacked(environ) if incoming.service != "s3" else Request(environ)
         route = wire.route(incoming.service, request)
         if route is None:
             return self._serve_unidentified(incoming, start_response)
@@ -111,17 +114,24 @@ class Gateway:
         except wire.Unreadable as error:
             unreadable = ServiceError("SerializationException", str(error))
             return _send(_refusal(wire.empty(route), unreadable), start_response)
-        try:
-            caller = self._decide(incoming, operation)
-        except ServiceError as error:
-            return _send(_refusal(operation, error), start_response)
-        handler = self._handlers.get((incoming.service, operation.name))
-        if handler is not None or incoming.service in self._complete:
-            return _send(self._handle(operation, handler, caller), start_response)
         if whole:
             environ["wsgi.input"].seek(0)
+        try:
+            caller = self._decide(incoming, operation)
+            with self._calls.during(operation, caller, environ.get("HTTP_X_AMZN_TRACE_ID", "")):
+                return self._answer(incoming, route, operation, caller, start_response)
+        except ServiceError as error:
+            return _send(_refusal(operation, error), start_response)
+
+    def _answer(
+        self, incoming: Incoming, route: wire.Route, operation: wire.Operation, caller: Caller, start: StartResponse
+    ) -> Iterable[bytes]:
+        """Our service's answer, or moto's."""
+        handler = self._handlers.get((incoming.service, operation.name))
+        if handler is not None or incoming.service in self._complete:
+            return _send(self._handle(operation, handler, caller), start)
         self._prepare_for_moto(incoming, route, operation)
-        return self._moto_served(operation, caller, environ, start_response)
+        return self._moto_served(operation, caller, incoming.environ, start)
 
     def _decide(self, incoming: Incoming, operation: wire.Operation) -> Caller:
         """Who calls, when the caller may; the service's own refusal otherwise."""
@@ -222,6 +232,15 @@ def _whole(environ: Environ) -> Request:
     """The request with its body in memory."""
     _buffer(environ)
     return Request(environ)
+
+
+def _unpacked(environ: Environ) -> Request:
+    """The whole request; SDKs compress large ones (metrics) and say so. Of an S3 object it would be the content's."""
+    if environ.get("HTTP_CONTENT_ENCODING", "").lower() == "gzip":
+        body = gzip.decompress(_buffer(environ))
+        del environ["HTTP_CONTENT_ENCODING"]
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return _whole(environ)
 
 
 def _refusal(operation: wire.Operation, error: ServiceError) -> wire.Answer:

@@ -8,6 +8,7 @@ It is longer than other files on purpose: every change to moto is to be found in
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -17,16 +18,18 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace.local.clients import SERVICE_KEYS, account_of_root_key, account_of_service_key
+from millrace.local.clock import Clock
 from millrace.local.objects import ObjectFile, ObjectFiles
+from millrace.local.replacing import MOTO_VERSION as MOTO_VERSION
+from millrace.local.replacing import change as _change
 
 if TYPE_CHECKING:
     from millrace.local.events.topics import TopicMessage
 
-MOTO_VERSION = "5.2.5"
 # Where the gateway leaves the name of a request's operation and the parameters in its path.
 OPERATION = "millrace.operation"
 AWS_MANAGED = ":iam::aws:policy/"
@@ -60,7 +63,13 @@ class TopicDelivery(Protocol):
     def deliver(self, message: TopicMessage) -> None: ...
 
 
-def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery) -> None:
+class MessageEvent(Protocol):
+    """Who counts what happens to queues."""
+
+    def __call__(self, queue_arn: str, name: str, value: float = 1.0, unit: str = "Count") -> None: ...
+
+
+def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery, clock: Clock) -> None:
     """Change moto for this process; call once, before the first request."""
     import moto
 
@@ -75,21 +84,17 @@ def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery) -> None:
     _aws_managed_policies_on_demand()
     _bodies_in_files(files)
     _bucket_policies_neutral()
+    _versions_mended()
     _s3_events_to(events)
     _topics_deliver_by(topics)
     _no_delivery_by_moto()
     _no_mapping_by_moto()
+    _queues_by_the_clock(clock)
+    _queues_of_many_messages()
+    _logs_by_the_clock(clock)
     _modules_listed_once()
     _ec2_only_when_used()
-
-
-def _change(owner: Any, name: str, value: Any) -> Any:
-    """Replace an attribute that must exist; returns the old one."""
-    if not hasattr(owner, name):
-        raise RuntimeError(f"moto {MOTO_VERSION} has no {owner.__name__}.{name}: patches.py is out of date")
-    old = owner.__dict__.get(name, getattr(owner, name))
-    setattr(owner, name, value)
-    return old
+    _tables_mended(clock)
 
 
 def _keep_no_instances() -> None:
@@ -273,6 +278,13 @@ REASONS = {
 }
 
 
+def _versions_mended() -> None:
+    """moto's S3 loses versions, deletions and keys with line breaks; what is changed stands in its own package."""
+    from millrace.local.s3 import mend
+
+    mend()
+
+
 def _s3_events_to(events: S3Events) -> None:
     """moto delivers inside the request, once, in order, with one constant id; ours goes through the bus."""
     from flask import has_request_context, request
@@ -378,6 +390,137 @@ def _no_mapping_by_moto() -> None:
     known = _change(Queue, "__init__", init)
 
 
+def _queues_by_the_clock(clock: Clock) -> None:
+    """moto hides, delays and forgets messages by the machine's time.
+
+    It also counts a message's longest visibility timeout from when it was sent, which a moved clock soon exceeds,
+    and stops at a message that is too old: those behind it wait.
+    """
+    from moto.core.utils import unix_time
+    from moto.sqs import models as sqs
+    from moto.sqs.exceptions import ReceiptHandleIsInvalid, SQSException
+
+    class MessageNotInflight(ReceiptHandleIsInvalid):
+        def __init__(self) -> None:
+            SQSException.__init__(self, "MessageNotInflight", "The specified message isn't in flight.")
+
+    def messages(self: Any) -> list[Any]:
+        now = clock.now() * 1000
+        oldest = now - self.message_retention_period * 1000
+        kept = [each for each in list(self._messages) if each.sent_timestamp > oldest]
+        return [each for each in kept if each.visible_at < now >= each.delayed_until]
+
+    def change_visibility(self: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+        queue = self.get_queue(queue_name)
+        message = _message(queue, receipt_handle)
+        if message.visible:
+            raise MessageNotInflight
+        message.change_visibility(visibility_timeout)
+        if message.visible:
+            queue.pending_messages.discard(message)
+
+    _change(sqs, "unix_time", lambda moment=None: unix_time(moment) if moment else clock.now())
+    _change(sqs, "unix_time_millis", lambda moment=None: sqs.unix_time(moment) * 1000)
+    _change(sqs.Queue, "messages", property(messages))
+    _change(sqs.SQSBackend, "change_message_visibility", change_visibility)
+    _change(sqs.SQSBackend, "is_message_valid_based_on_retention_period", lambda self, queue_name, message: True)
+
+
+def _queues_of_many_messages() -> None:
+    """moto counts a queue's messages several times for each that is sent or received, and searches all to delete one.
+
+    It also replaces the list of messages when it deletes one, and so loses another that comes at this moment.
+    """
+    from moto.core.utils import camelcase_to_underscores
+    from moto.sqs.models import Queue
+
+    fields = functools.cache(camelcase_to_underscores)
+
+    class Attributes(Mapping[str, Any]):
+        """A queue's attributes, each computed when it is asked for."""
+
+        def __init__(self, queue: Any) -> None:
+            names = [*queue.BASE_ATTRIBUTES, *(queue.FIFO_ATTRIBUTES if queue.fifo_queue else ())]
+            self._names = [*names, *(queue.KMS_ATTRIBUTES if queue.kms_master_key_id else ())]
+            self._queue = queue
+
+        def __getitem__(self, name: str) -> Any:
+            if name not in self._names:
+                raise KeyError(name)
+            value = getattr(self._queue, fields(name))
+            if name == "RedrivePolicy" and value:
+                return json.dumps(value)
+            return str(value).lower() if isinstance(value, bool) else value
+
+        def __contains__(self, name: object) -> bool:
+            return name in self._names
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(self._names)
+
+        def __len__(self) -> int:
+            return len(self._names)
+
+    def delete(self: Any, receipt_handle: str) -> None:
+        if receipt_handle in self.deleted_messages:
+            return
+        message = _message(self, receipt_handle)
+        with contextlib.suppress(ValueError):
+            self._messages.remove(message)
+        self.pending_messages.discard(message)
+        self.deleted_messages.update(message.all_receipt_handles)
+
+    _change(Queue, "attributes", property(Attributes))
+    _change(Queue, "delete_message", delete)
+
+
+def _logs_by_the_clock(clock: Clock) -> None:
+    """moto refuses lines from more than two hours ahead of the machine's time: all of them, once the clock is moved."""
+    from moto.logs import models as logs
+
+    _change(logs, "utcnow", lambda: clock.datetime().replace(tzinfo=None))
+
+
+def _message(queue: Any, receipt_handle: str) -> Any:
+    """The message of a queue that had this receipt handle; those in flight are the first ones."""
+    from moto.sqs.exceptions import ReceiptHandleIsInvalid
+
+    for message in list(queue._messages):
+        if receipt_handle == message.receipt_handle or receipt_handle in message._old_receipt_handles:
+            return message
+    raise ReceiptHandleIsInvalid
+
+
+def tell_of_messages(happened: MessageEvent) -> None:
+    """What SQS counts for CloudWatch, moto does not; `happened` is told of every send, receive and delete."""
+    from moto.sqs.models import SQSBackend
+
+    def arn(backend: Any, queue: str) -> str:
+        return f"arn:aws:sqs:{backend.region_name}:{backend.account_id}:{queue}"
+
+    def send(self: Any, queue_name: str, message_body: str, *args: Any, **kwargs: Any) -> Any:
+        message = known_send(self, queue_name, message_body, *args, **kwargs)
+        happened(arn(self, queue_name), "NumberOfMessagesSent")
+        happened(arn(self, queue_name), "SentMessageSize", len(message_body.encode()), "Bytes")
+        return message
+
+    def receive(self: Any, queue_name: str, *args: Any, **kwargs: Any) -> Any:
+        found = known_receive(self, queue_name, *args, **kwargs)
+        if found:
+            happened(arn(self, queue_name), "NumberOfMessagesReceived", len(found))
+        else:
+            happened(arn(self, queue_name), "NumberOfEmptyReceives")
+        return found
+
+    def delete(self: Any, queue_name: str, receipt_handle: str) -> None:
+        known_delete(self, queue_name, receipt_handle)
+        happened(arn(self, queue_name), "NumberOfMessagesDeleted")
+
+    known_send = _change(SQSBackend, "send_message", send)
+    known_receive = _change(SQSBackend, "receive_message", receive)
+    known_delete = _change(SQSBackend, "delete_message", delete)
+
+
 class _Ignored(dict[str, Any]):
     """A dict that stays empty."""
 
@@ -410,6 +553,21 @@ def _ec2_only_when_used() -> None:
 class _Ec2Backends:
     def __getitem__(self, account: str) -> Any:
         return importlib.import_module("moto.ec2").ec2_backends[account]
+
+
+def _tables_mended(clock: Clock) -> None:
+    """moto's DynamoDB is neither atomic nor quick; what is changed stands in its own package."""
+    from millrace.local.dynamodb import mend
+
+    mend(clock.now)
+
+
+def queues() -> list[tuple[str, Any]]:
+    """Every queue of every account with its ARN; no API tells how old a queue's messages are."""
+    from moto.sqs.models import sqs_backends
+
+    backends: list[Any] = [backend for _, _, backend in list(sqs_backends.iter_backends())]
+    return [(queue.queue_arn, queue) for backend in backends for queue in list(backend.queues.values())]
 
 
 def function_code(account: str, region: str, name: str) -> bytes:

@@ -16,8 +16,10 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +106,11 @@ class EmbeddedAWS:
     def _services(self) -> Any:
         from millrace.local import patches
         from millrace.local.cloudformation.service import CloudFormation
+        from millrace.local.cloudwatch.service import CloudWatch
         from millrace.local.events.service import Events
         from millrace.local.events.topics import Topics
-        from millrace.local.gateway import Gateway
+        from millrace.local.faults.route import answer as faults
+        from millrace.local.gateway import Gateway, InternalRoute
         from millrace.local.iam.audit import AuditLog
         from millrace.local.iam.gate import Gate
         from millrace.local.lambdas.service import Lambda
@@ -118,27 +122,33 @@ class EmbeddedAWS:
         world = self.world
         events = Events(world)
         world.connect_events(events.publish)
-        patches.apply(ObjectFiles(self._folder / "objects"), events, Topics(world))
+        patches.apply(ObjectFiles(self._folder / "objects"), events, Topics(world), world.clock)
+        cloudwatch = CloudWatch(world)
+        patches.tell_of_messages(cloudwatch.queues.happened)
         functions = Lambda(world)
         sagemaker = SageMaker(world)
         self._audit = AuditLog(self._folder)
         enforcing = os.environ.get(ENFORCEMENT) != "off"
-        world.iam = gate = Gate(
-            world.aws, self._audit, sagemaker.group_policy, tags=sagemaker.tags, enforcing=enforcing
-        )
+
+        def tags(arn: str) -> Mapping[str, str]:
+            return (cloudwatch if arn.startswith("arn:aws:cloudwatch:") else sagemaker).tags(arn)
+
+        world.iam = gate = Gate(world.aws, self._audit, sagemaker.group_policy, tags=tags, enforcing=enforcing)
         world.on_change("iam", lambda *_: gate.principals.forget())
         cloudformation = CloudFormation(world)
-        services: list[Service] = [events, functions, sagemaker, SageMakerRuntime(world, sagemaker), cloudformation]
+        runtime = SageMakerRuntime(world, sagemaker)
+        services: list[Service] = [events, functions, sagemaker, runtime, cloudwatch, cloudformation]
         self._audit.start()
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]
         stores: dict[str, Persistent] = {"clock": world.clock}
-        stores.update({each.name: each.store for each in (events, functions, sagemaker, cloudformation)})
+        stores.update({each.name: each.store for each in (events, functions, sagemaker, cloudwatch, cloudformation)})
         self._state = State(self._folder, stores)
         self._state.load()
-        internal = {
+        internal: dict[str, InternalRoute] = {
             "audit": self._decisions,
             "clock": self._clock,
+            "faults": partial(faults, world.faults),
             "health": self._health,
             "reset-sessions": self._forget,
         }

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from millrace.errors import MillraceError
-from millrace.local.patches import MOTO_VERSION
+from millrace.local.dynamodb.atomic import TABLES
+from millrace.local.replacing import MOTO_VERSION
 
 log = logging.getLogger("millrace.state")
 
@@ -93,7 +94,8 @@ class State:
             pickle.dump(_stamp(), buffer)
             try:
                 stores = {name: store.dump() for name, store in self._stores.items()}
-                _Pickler(buffer).dump({"moto": _backends(), "stores": stores})
+                with TABLES:
+                    _Pickler(buffer).dump({"moto": _backends(), "stores": stores})
                 return buffer.getvalue()
             except RuntimeError:
                 # A request changed a dict while it was being read: the next attempt sees it whole.

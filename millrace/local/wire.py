@@ -11,11 +11,13 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from botocore.exceptions import UnknownServiceError
 from botocore.model import Shape
+from botocore.utils import parse_timestamp
 from botocore.validate import ParamValidator
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
@@ -96,7 +98,7 @@ def parse(route: Route, request: Request, *, body: bool = True) -> Operation:
     model = route.model
     try:
         protocol = determine_request_protocol(model.service_model, request.content_type)
-        params = PROTOCOL_PARSERS[protocol](model, map_type=dict).parse(
+        params = PROTOCOL_PARSERS[protocol](model, timestamp_parser=_moment, map_type=dict).parse(
             {
                 "method": request.method,
                 "values": request.values if body else request.args,
@@ -109,6 +111,12 @@ def parse(route: Route, request: Request, *, body: bool = True) -> Operation:
     except (RequestParserError, ParseError, ValueError, NotImplementedError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
     return Operation(route.service, model.name, model, protocol, params or {})
+
+
+def _moment(value: Any) -> datetime:
+    """A moment of a request, with its time zone: without one it is UTC."""
+    parsed: datetime = parse_timestamp(value)
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def empty(route: Route) -> Operation:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from millrace.local.clients import Clients
 from millrace.local.clock import Clock
+from millrace.local.cloudwatch.metrics import Metrics
+from millrace.local.faults.faults import Faults
+from millrace.local.faults.invocations import Invocations
 from millrace.local.forkserver.client import Runtimes
 from millrace.local.service import Caller
 
@@ -30,8 +33,11 @@ class World:
         self.url = url
         self.folder = folder
         self.clock = clock or Clock()
+        self.metrics = Metrics(self.clock)
         self.aws = Clients(url)
         self.runtimes = Runtimes()
+        self.faults = Faults(self.clock)
+        self.invocations = Invocations()
         self._iam: Gate | None = None
         self.stopping = threading.Event()
         self._publish: Publish | None = None

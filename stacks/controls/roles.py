@@ -10,7 +10,7 @@ from stacks.controls.templates import Resource, Templates, listed
 from stacks.controls.violation import Violation
 
 SAYS_FOR_WHOM = (
-    *("events.amazonaws.com", "logging.s3.amazonaws.com"),
+    *("cloudwatch.amazonaws.com", "events.amazonaws.com", "logging.s3.amazonaws.com"),
     *("sagemaker.amazonaws.com", "scheduler.amazonaws.com"),
 )
 """The services that are documented to say for which account or resource they act."""
@@ -19,6 +19,7 @@ WITH_PRINCIPALS = {
     "AWS::IAM::Role": "AssumeRolePolicyDocument",
     "AWS::KMS::Key": "KeyPolicy",
     "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
     "AWS::SQS::QueuePolicy": "PolicyDocument",
 }
 BOUNDARY = "-boundary"

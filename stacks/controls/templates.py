@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = {
+    "AWS::DynamoDB::Table": ("dynamodb", "table/{TableName}"),
     "AWS::Events::Rule": ("events", "rule/{Name}"),
     "AWS::IAM::ManagedPolicy": ("iam", "policy/{ManagedPolicyName}"),
     "AWS::IAM::Role": ("iam", "role/{RoleName}"),
@@ -23,9 +24,11 @@ NAMES = {
     "AWS::S3::Bucket": ("s3", "{BucketName}"),
     "AWS::SageMaker::Endpoint": ("sagemaker", "endpoint/{EndpointName}"),
     "AWS::SageMaker::Pipeline": ("sagemaker", "pipeline/{PipelineName}"),
+    "AWS::SNS::Topic": ("sns", "{TopicName}"),
     "AWS::SQS::Queue": ("sqs", "{QueueName}"),
 }
 """Service and resource part of the ARN of the types that policies name."""
+REFERRED_BY_ARN = ("AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
@@ -104,7 +107,7 @@ class Templates:
         if name in at.body.get("Parameters", {}):
             return str(at.body["Parameters"][name].get("Default", f"${{{name}}}"))
         resource = at.body["Resources"].get(name, {})
-        if resource.get("Type") == "AWS::IAM::ManagedPolicy":
+        if resource.get("Type") in REFERRED_BY_ARN:
             return self._attribute(name, "Arn", at)
         properties = resource.get("Properties", {})
         named = next((key for key in _name_keys(resource.get("Type", "")) if key in properties), None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from millrace.cli.app import main
+from tests.cli.trigger_lab import Trigger
 
 ACCOUNT = "333333333333"
 REGION = "ap-northeast-2"
@@ -27,14 +31,20 @@ class Shell:
 
     aws: Any
     capsys: pytest.CaptureFixture[str]
+    account: str = ACCOUNT
 
     def __call__(self, *arguments: str) -> Answer:
-        code = main(["--account", ACCOUNT, "--region", REGION, *arguments])
+        code = main(["--account", self.account, "--region", REGION, *arguments])
         printed = self.capsys.readouterr()
         return Answer(code, printed.out, printed.err)
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command as a process of its own, for what happens while it runs; read its `stdout`."""
+        command = [sys.executable, "-u", "-m", "millrace", "--account", self.account, "--region", REGION, *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def client(self, service: str) -> Any:
-        return self.aws.client(service, account=ACCOUNT, region=REGION)
+        return self.aws.client(service, account=self.account, region=REGION)
 
 
 @pytest.fixture
@@ -43,3 +53,10 @@ def shell(
 ) -> Callable[..., Answer] | Shell:
     monkeypatch.setenv("MILLRACE_HOME", str(embedded.folder))
     return Shell(embedded, capsys)
+
+
+@pytest.fixture
+def trigger(embedded: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Trigger:
+    """An account of its own with the resources of a trigger; `trigger.shell` runs commands in it."""
+    monkeypatch.setenv("MILLRACE_HOME", str(embedded.folder))
+    return Trigger(Shell(embedded, capsys, f"{random.randrange(4 * 10**11, 9 * 10**11)}"))

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def test_a_second_demo_says_that_there_is_nothing_new_and_still_predicts(millrac
     assert "nothing new, so no new run" in again.stdout
     assert "already serves claims-fraud/1" in again.stdout
     assert '"predictions"' in again.stdout
-    assert len(millrace("runs").stdout.splitlines()) == 2
+    assert len(re.findall(r"^\w+ +claims-fraud +Succeeded ", millrace("runs").stdout, re.MULTILINE)) == 1
 
 
 def test_the_status_names_the_version_that_is_served(millrace: Millrace, shown: str) -> None:
@@ -113,6 +114,36 @@ def test_logs_of_a_step_and_of_a_function_are_found(millrace: Millrace, shown: s
     assert "claims-fraud: started arn:" in millrace("logs", "start-pipeline").stdout
 
 
+def test_the_ledger_names_the_run_that_trained_on_each_file(millrace: Millrace, shown: str) -> None:
+    run = re.search(r"The run (\w+) of the pipeline", shown)
+    assert run
+    for arguments in ((), ("--run", run[1]), ("--state", "trained")):
+        told = millrace("ledger", *arguments).stdout
+        assert re.search(rf"^  claims/claims\.csv .* run {run[1]} trained on it$", told, re.MULTILINE)
+        assert "customers/customers.csv" in told
+
+
+def test_one_correlation_id_leads_from_the_upload_to_the_model_version(millrace: Millrace, shown: str) -> None:
+    for file in json.loads(millrace("ledger", "--json").stdout)["files"]:
+        told = millrace("logs", "--correlation", file["correlation"]).stdout
+        for part in ("claims/claims.csv (version", "customers/customers.csv (version", "succeeded, cause upload"):
+            assert part in told
+        assert "claims-fraud/1: Approved" in told
+        assert "event=run-started" in told
+
+
+def test_why_no_further_run_started_is_listed(millrace: Millrace, shown: str) -> None:
+    run = re.search(r"The run (\w+) of the pipeline", shown)
+    assert run
+    assert "waiting for a file in: claims, customers" in millrace("runs").stdout
+
+    millrace("clock", "1h")
+
+    reason, deadline = f"nothing new since run {run[1]}", time.monotonic() + 60
+    while reason not in millrace("runs").stdout:
+        assert time.monotonic() < deadline, f"no scheduled look said: {reason}"
+
+
 def test_the_report_of_a_run_is_downloaded(millrace: Millrace, shown: str) -> None:
     path = millrace("report").stdout.strip()
 
@@ -120,7 +151,7 @@ def test_the_report_of_a_run_is_downloaded(millrace: Millrace, shown: str) -> No
 
 
 def test_a_deployment_without_changes_says_so(millrace: Millrace, shown: str) -> None:
-    assert "Nothing has changed: 6 stacks up to date" in millrace("deploy").stdout
+    assert "Nothing has changed: 7 stacks up to date" in millrace("deploy").stdout
 
 
 def test_a_version_cannot_be_approved_that_does_not_exist(millrace: Millrace, shown: str) -> None:
@@ -131,7 +162,9 @@ def test_a_version_cannot_be_approved_that_does_not_exist(millrace: Millrace, sh
 def test_data_of_the_user_are_never_mixed_with_the_demos(millrace: Millrace, shown: str, tmp_path: Path) -> None:
     own = tmp_path / "claims-mine.csv"
     own.write_text("policy_id\n")
-    assert "claims-mine.csv ->" in millrace("drop", str(own)).stdout
+    dropped = millrace("drop", str(own))
+    assert dropped.returncode == 1
+    assert "claims-mine.csv was refused (columns-missing): the file lacks 'fraud'" in dropped.stdout
 
     ended = millrace("demo", "--fresh-data")
 

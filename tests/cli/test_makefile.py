@@ -35,6 +35,7 @@ def test_make_alone_lists_what_there_is(tmp_path: Path) -> None:
         "lock",
         "cdk",
         "cdk-check",
+        "chaos",
         "clean",
         "distclean",
     ):

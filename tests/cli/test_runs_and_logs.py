@@ -72,7 +72,7 @@ def test_the_list_shows_each_run_with_its_model_and_state(shell: Any, pipeline: 
 
     lines = shell("runs", "--model", name).out.splitlines()
 
-    assert lines[0].split() == ["run", "model", "state", "started", "took", "reason"]
+    assert lines[0].split() == ["run", "model", "state", "started", "took", "cause", "files", "reason"]
     assert lines[1].split()[:3] == [run, name, "Succeeded"]
 
 

@@ -73,7 +73,7 @@ def test_a_run_leaves_its_inputs_report_and_metrics_in_the_artifact_bucket(deplo
 def test_the_same_files_again_start_nothing_and_a_changed_one_starts_a_run(deployed: Deployed, tables: Path) -> None:
     before = len(deployed.executions())
     deployed.embedded.advance(3600)
-    deployed.until("the schedule's word", lambda: "was started before" in starter_log(deployed))
+    deployed.until("the schedule's word", lambda: "nothing new since run" in starter_log(deployed))
     assert len(deployed.executions()) == before, "an hour with nothing new starts nothing"
 
     changed = (tables / "customers.csv").read_text().splitlines(keepends=True)[:-1]
@@ -87,7 +87,7 @@ def test_the_same_files_again_start_nothing_and_a_changed_one_starts_a_run(deplo
 
 def test_the_schedule_finds_new_data_whose_event_was_lost(deployed: Deployed, tables: Path) -> None:
     before = len(deployed.executions())
-    rule = "millrace-dev-start-pipeline-upload"
+    rule = f"millrace-dev-upload-{MODEL}"
     deployed.client("events").disable_rule(Name=rule)
     changed = (tables / "claims.csv").read_text().splitlines(keepends=True)[:-1]
     deployed.client("s3").put_object(Bucket=RAW, Key=f"raw/{MODEL}/claims/claims.csv", Body="".join(changed).encode())

@@ -131,3 +131,48 @@ def test_a_signal_right_after_the_start_is_not_lost(server: ForkServer, tmp_path
         child.signal(signal.SIGTERM)
 
         assert child.wait(20) == -signal.SIGTERM
+
+
+@pytest.fixture
+def forking() -> Iterator[ForkServer]:
+    """Only forked children know the names of their peers: a new interpreter does not."""
+    made = ForkServer(Path(sys.prefix) / "environments" / "lambda-python")
+    yield made
+    made.stop()
+
+
+LISTEN = """
+import socket, sys
+with socket.create_server((socket.gethostbyname("algo-1"), 7070)) as server:
+    print("listening", flush=True)
+    print(server.accept()[0].makefile().read(), flush=True)
+"""
+CALL = """
+import socket, sys
+line = socket.socket()
+line.settimeout(5)
+line.connect(("algo-1", 7070))
+line.sendall(b"hello from algo-2")
+"""
+
+
+def test_isolated_peers_reach_each_other_by_name_and_nobody_else_reaches_them(
+    forking: ForkServer, tmp_path: Path
+) -> None:
+    for name, text in (("listen.py", LISTEN), ("call.py", CALL)):
+        (tmp_path / name).write_text(text)
+    hosts = {"algo-1": "127.0.0.2", "algo-2": "127.0.0.3"}
+    reader, writer = os.pipe()
+    listening = forking.spawn(
+        ["python3", str(tmp_path / "listen.py")],
+        env={}, cwd=tmp_path, stdout=writer, stderr=writer, network=False, peers="job", hosts=hosts,
+    )  # fmt: skip
+    os.close(writer)
+    with os.fdopen(reader) as printed:
+        assert printed.readline() == "listening\n"
+        call = ["python3", str(tmp_path / "call.py")]
+        stranger, said = run(forking, call, tmp_path, network=False, peers="another job", hosts=hosts)
+        assert (stranger, "refused" in said) == (1, True)
+        assert run(forking, call, tmp_path, network=False, peers="job", hosts=hosts) == (0, "")
+        assert printed.readline() == "hello from algo-2\n"
+    assert listening.wait() == 0

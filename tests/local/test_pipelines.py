@@ -166,10 +166,8 @@ def test_deleting_a_pipeline_takes_its_ended_executions_along(sagemaker: Any, na
 
 def test_what_the_embedded_aws_lacks_is_refused_by_name(sagemaker: Any, name: str) -> None:
     arn = create(sagemaker, name)
-    with pytest.raises(ClientError, match="SelectiveExecutionConfig is not supported"):
-        sagemaker.start_pipeline_execution(
-            PipelineName=arn, SelectiveExecutionConfig={"SelectedSteps": [{"StepName": "F"}]}
-        )
-    steps = [{"Name": "T", "Type": "Tuning", "Arguments": {}}]
-    with pytest.raises(ClientError, match="step type Tuning is not supported by the embedded AWS yet"):
+    with pytest.raises(ClientError, match="PipelineVersionAlias is not supported"):
+        sagemaker.describe_pipeline(PipelineName=arn, PipelineVersionAlias="live")
+    steps = [{"Name": "T", "Type": "AutoML", "Arguments": {}}]
+    with pytest.raises(ClientError, match="step type AutoML is not supported by the embedded AWS yet"):
         sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=definition(Steps=steps))

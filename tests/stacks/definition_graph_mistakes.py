@@ -130,7 +130,7 @@ GRAPH_MISTAKES = [
     ),
     Mistake(
         "201 parameters",
-        lambda d, s: d.update(Parameters=d["Parameters"] + [{"Name": f"P{n}", "Type": "String"} for n in range(191)]),
+        lambda d, s: d.update(Parameters=d["Parameters"] + [{"Name": f"P{n}", "Type": "String"} for n in range(190)]),
         "",
         "Parameters",
         ("201", "200 at most"),

@@ -68,6 +68,7 @@ def test_every_parameter_but_the_input_has_the_settings_as_its_default() -> None
         "ProcessingInstanceType": settings.processing.instance_type,
         "TrainingInstanceType": settings.training.instance_type,
         "ModelApprovalStatus": "PendingManualApproval",
+        "CorrelationId": "none",
     }
 
 
@@ -137,6 +138,7 @@ def test_the_registered_model_tells_its_run_its_input_and_its_report() -> None:
     assert arguments["ModelPackageGroupName"] == "claims-fraud"
     assert metadata["run"] == {"Get": "Execution.PipelineExecutionId"}
     assert metadata["input_uri"] == {"Get": "Parameters.InputUri"}
+    assert metadata["correlation_id"] == {"Get": "Parameters.CorrelationId"}
     assert metadata["report_uri"]["Std:Join"]["Values"][1] == "report.html"
     statistics = arguments["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert statistics["S3Uri"]["Std:Join"]["Values"][1] == "evaluation.json"

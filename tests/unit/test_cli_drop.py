@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from millrace.cli.drop import place
-from millrace.cli.system import System
+from millrace.cli.system import Model, System
 from millrace.errors import MillraceError
 
 TABLES = {"claims-fraud": ("claims", "customers"), "abalone": ("abalone",), "risk": ("customers", "claims-notes")}
-DEPLOYED = System(name="dev", starter="millrace-dev-start-pipeline", raw_bucket="raw", tables=TABLES)
+MODELS = {name: Model(tables) for name, tables in TABLES.items()}
+DEPLOYED = System(name="dev", starter="millrace-dev-start-pipeline", raw_bucket="raw", models=MODELS)
 
 
 @pytest.mark.parametrize("name", ["claims.csv", "claims-2026-03.csv", "claims_march.csv", "claims.part1.csv"])

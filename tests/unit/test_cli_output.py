@@ -35,6 +35,12 @@ def test_in_a_pipe_there_are_no_control_characters(capsys: pytest.CaptureFixture
     assert all(character.isprintable() or character == "\n" for character in printed)
 
 
+def test_columns_are_aligned_as_a_terminal_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.table(("file", "state"), [("청구.csv", "seen"), ("a.csv", "seen")])
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["청구.csv  seen", "a.csv     seen"]
+
+
 def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     screen.say("x" * 500)
 

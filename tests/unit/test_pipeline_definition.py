@@ -11,6 +11,7 @@ from millrace.local.sagemaker.pipelines.checks import read_definition
 from millrace.local.sagemaker.pipelines.errors import DefinitionError
 
 Json = dict[str, Any]
+CACHE = {"Enabled": True, "ExpireAfter": "PT12H"}
 
 
 def step(name: str, kind: str = "Processing", arguments: Json | None = None, **more: Any) -> Json:
@@ -71,11 +72,23 @@ def test_every_step_type_is_accepted_with_what_the_sdk_emits() -> None:
                 "Resolve", "Lambda", {"a": get_parameter("P")}, FunctionArn="arn:aws:lambda:x", OutputParameters=outputs
             ),
             step("Ask", "Callback", {"u": get_uri}, SqsQueueUrl="https://q", OutputParameters=outputs),
-            step("Train", "Training", {"HyperParameters": {"a": get_parameter("P")}}, CacheConfig={"Enabled": True}),
+            step("Train", "Training", {"HyperParameters": {"a": get_parameter("P")}}, CacheConfig=CACHE),
             step(
                 "Make",
                 "Model",
                 {"PrimaryContainer": {"ModelDataUrl": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}},
+            ),
+            step("Tune", "Tuning", {"TrainingJobDefinition": {"StaticHyperParameters": {}}}, CacheConfig=CACHE),
+            step(
+                "Score",
+                "Transform",
+                {
+                    "ModelName": {"Get": "Steps.Make.ModelName"},
+                    "Environment": {
+                        "A": {"Get": "Steps.Tune.BestTrainingJob.TrainingJobName"},
+                        "B": {"Get": "Steps.Tune.TrainingJobSummaries[1].TrainingJobName"},
+                    },
+                },
             ),
             step(
                 "Register",
@@ -86,7 +99,7 @@ def test_every_step_type_is_accepted_with_what_the_sdk_emits() -> None:
             Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "x"}],
         )
     )
-    assert len(definition.steps) == 5
+    assert len(definition.steps) == 7
 
 
 def get_parameter(name: str) -> Json:
@@ -109,8 +122,14 @@ def get_parameter(name: str) -> Json:
         (text(fail("a b")), "Invalid step name"),
         (text(fail("x" * 65)), "Invalid step name"),
         (text(step("A", "Dance")), "Unknown step type 'Dance'"),
-        (text(step("A", "Tuning")), "step type Tuning is not supported by the embedded AWS yet"),
-        (text(step("A", "Transform")), "step type Transform is not supported by the embedded AWS yet"),
+        (text(step("A", "AutoML")), "step type AutoML is not supported by the embedded AWS yet"),
+        (text(step("A", "Tuning", {"Nope": 1})), "Unknown Argument member 'Nope'"),
+        (text(step("A", "Tuning"), fail("B", {"Get": "Steps.A.TrainingJobSummaries[0].Nope"})), "no 'TrainingJob"),
+        (text(step("A", "Transform", {"TransformInput": "x"})), "start of Json Object"),
+        (text(step("A", CacheConfig={"Enabled": True})), "has no ExpireAfter"),
+        (text(step("A", CacheConfig={"Enabled": "yes"})), "Invalid CacheConfig"),
+        (text(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "12 hours"})), "Invalid ExpireAfter '12 hours'"),
+        (text(fail("A", CacheConfig={"Enabled": True, "ExpireAfter": "PT1H"})), "Fail step 'A' cannot be cached"),
         (text(fail("A", DependsOn=["B"])), "undefined step 'B'"),
         (text(fail("A", {"Get": "Steps.B.C"})), "undefined step 'B'"),
         (text(fail("A", {"Get": "Parameters.P"})), "undefined parameter 'P'"),

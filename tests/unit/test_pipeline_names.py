@@ -35,6 +35,14 @@ def test_a_job_is_named_after_execution_and_step() -> None:
     assert resource_name(context("Preprocess")) != name
 
 
+@given(step_names)
+def test_a_tuning_job_fits_into_32_characters(step: str) -> None:
+    name = resource_name(context(step), characters=32)
+    assert JOB_NAME.fullmatch(name)
+    assert len(name) <= 32
+    assert name.startswith("p4jn9xou8a8s-")
+
+
 def test_a_long_step_name_gives_way_to_the_random_part() -> None:
     name = resource_name(context("x" * 64))
     assert len(name) == 63

@@ -121,7 +121,7 @@ def test_equal_folders_pack_to_equal_bytes_whatever_their_times(tmp_path: Path) 
     for name in ("one", "two"):
         (tmp_path / name / "code").mkdir(parents=True)
         (tmp_path / name / "code" / "inference.py").write_text("x = 1\n")
-        pack(tmp_path / name, tmp_path / f"{name}.tar.gz")
+        pack(tmp_path / f"{name}.tar.gz", tmp_path / name)
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
     unpack(tmp_path / "one.tar.gz", tmp_path / "back")
     assert (tmp_path / "back" / "code" / "inference.py").read_text() == "x = 1\n"

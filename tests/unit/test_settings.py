@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,6 +93,31 @@ def test_the_spec_holds_what_the_step_code_needs() -> None:
     assert spec == json.loads(json.dumps(spec))
 
 
+def test_the_function_that_starts_the_pipeline_gets_the_tables_the_columns_and_the_trigger() -> None:
+    model = load().model("claims-fraud")
+    entry = model.trigger_spec()
+    assert entry == json.loads(json.dumps(entry))
+    assert {key: entry[key] for key in entry if key != "trigger"} == {
+        key: value for key, value in model.spec().items() if key not in ("model", "split")
+    }
+    assert entry["trigger"] == {
+        "debounce_seconds": 2,
+        "max_wait_seconds": 300,
+        "suffixes": [".csv"],
+        "attempts": 1,
+        "start": "new",
+        "max_model_age_hours": 0,
+        "lock_hours": 24,
+        "largest_file_mb": 5000,
+    }
+
+
+def test_every_trigger_setting_is_documented_with_the_shipped_value() -> None:
+    text = (SHIPPED.parent / "docs" / "data.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `([^`]+)` \|$", text, re.MULTILINE)
+    assert {name: json.loads(value) for name, value in rows} == MODEL["trigger"]
+
+
 def test_the_features_exclude_label_and_join_key_and_keep_the_text_none_as_a_value() -> None:
     data = load().model("claims-fraud").data
     assert not {data.label, data.join_key} & {*data.numeric, *data.categorical}
@@ -156,6 +182,16 @@ def test_a_near_miss_gets_a_suggestion(folder: Writer) -> None:
         ({"endpoint.instance_type": "ml.m5.4xlarge"}, "endpoint.supported_instance_types: lacks 'ml.m5.4xlarge'"),
         ({"endpoint": 3}, "endpoint: is 3; write a table"),
         ({"costs.false_negative": 0}, "costs.false_negative: is 0.0; allowed: more than 0"),
+        ({"trigger.debounce_seconds": 901}, "trigger.debounce_seconds: is 901; allowed: from 0 to 900"),
+        ({"trigger.max_wait_seconds": 1}, "trigger.max_wait_seconds: is 1, less than debounce_seconds (2)"),
+        ({"trigger.suffixes": []}, "trigger.suffixes: is an empty list"),
+        ({"trigger.suffixes": [".CSV"]}, 'trigger.suffixes: holds ".CSV"; a suffix is a dot, then small letters'),
+        ({"trigger.suffixes": ["csv"]}, 'trigger.suffixes: holds "csv"; a suffix is a dot'),
+        ({"trigger.suffixes": [".csv.gz"]}, 'trigger.suffixes: holds ".csv.gz"; Preprocess reads plain CSV text'),
+        ({"trigger.suffixes": [".csv.tmp"]}, 'trigger.suffixes: holds ".csv.tmp"; .tmp marks a file that is still'),
+        ({"trigger.attempts": 0}, "trigger.attempts: is 0; allowed: from 1 to 10"),
+        ({"trigger.start": "never"}, 'trigger.start: is "never"; allowed: always, new'),
+        ({"trigger": None}, "trigger: is missing; add it (a table)"),
     ],
 )
 def test_a_mistake_in_a_model_is_named(folder: Writer, changes: Changes, message: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from millrace.local.events import measures
 from millrace.local.events.delivery import Deliverer, Delivery, retry_policy
 from millrace.local.events.rules import Rule, Rules
 from millrace.local.events.targets import SESSION, Target, Undeliverable, send
@@ -77,6 +78,7 @@ class Bus:
 
     def deliver(self, rule: Rule, event: dict[str, Any], *, hops: int = 0) -> None:
         """Send an event to every target of a rule."""
+        measures.matched(self._world, rule)
         origin = Origin(rule.arn, rule.name, utc_text(self._world.clock.datetime()))
         for target in rule.targets:
             text = target_input(target, event, origin)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,9 +107,16 @@ class ForkServer:
         stdout: int | None = None,
         stderr: int | None = None,
         network: bool = True,
+        peers: str | None = None,
+        hosts: Mapping[str, str] | None = None,
     ) -> Child:
-        """Start `argv` with exactly this environment and folder; None for a stream means /dev/null."""
-        order = {"argv": list(argv), "env": env, "cwd": str(cwd), "network": network}
+        """Start `argv` with exactly this environment and folder; None for a stream means /dev/null.
+
+        Children without a network reach each other when they have the same `peers`; `hosts` are names and addresses
+        that Python code in the child can look up.
+        """
+        order = {"argv": list(argv), "env": env, "cwd": str(cwd), "network": network, "peers": peers}
+        order["hosts"] = dict(hosts or {})
         body = json.dumps(order).encode()
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDWR)

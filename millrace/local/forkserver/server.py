@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import gc
 import importlib
 import json
@@ -33,8 +34,13 @@ CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 PYTHONS = ("python", "python3")
 FIRST_UNUSED_FD = 3
+OWN_ADDRESSES = ("127.0.0.1", "localhost", "::1", "None")
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+# Isolated networks that several children share, by name: how many use it, and its user and network namespaces.
+NETWORKS: dict[str, list[int]] = {}
+PEERS: dict[int, str] = {}
 
 
 def serve(control: socket.socket, exec_only: bool) -> None:
@@ -80,6 +86,9 @@ def receive(control: socket.socket) -> tuple[dict, list[int]] | None:
 def start(request: tuple[dict, list[int]], replies: dict[int, socket.socket], exec_only: bool) -> None:
     order, (reply_fd, *standard) = request
     server = os.getpid()
+    shared = None if order["network"] else order["peers"]
+    if shared:
+        join_network(shared)
     settled, settling = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -94,6 +103,47 @@ def start(request: tuple[dict, list[int]], replies: dict[int, socket.socket], ex
     with contextlib.suppress(OSError):
         reply.sendall(struct.pack("!i", pid))
     replies[pid] = reply
+    if shared:
+        PEERS[pid] = shared
+
+
+def join_network(name: str) -> None:
+    """Count one more child in the shared network; the first finds it made."""
+    if name not in NETWORKS:
+        NETWORKS[name] = [0, *new_network()]
+    NETWORKS[name][0] += 1
+
+
+def leave_network(pid: int) -> None:
+    name = PEERS.pop(pid, "")
+    if name in NETWORKS:
+        NETWORKS[name][0] -= 1
+        if not NETWORKS[name][0]:
+            for fd in NETWORKS.pop(name)[1:]:
+                os.close(fd)
+
+
+def new_network() -> list[int]:
+    """The namespaces of an own network, kept open for children to enter; none where the system does not allow it."""
+    ready, readying = os.pipe()
+    leave, leaving = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(leaving)
+        with contextlib.suppress(Exception):
+            if own_network():
+                os.write(readying, b"1")
+                os.read(leave, 1)
+        os._exit(0)
+    os.close(readying)
+    os.close(leave)
+    found: list[int] = []
+    if os.read(ready, 1):
+        found = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("user", "net")]
+    os.close(ready)
+    os.close(leaving)
+    os.waitpid(pid, 0)
+    return found
 
 
 def reap(replies: dict[int, socket.socket]) -> None:
@@ -107,6 +157,7 @@ def reap(replies: dict[int, socket.socket]) -> None:
         reply = replies.pop(pid, None)
         if reply is None:
             continue
+        leave_network(pid)
         # What the child left behind in its group goes with it, as a container's processes do.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
@@ -129,12 +180,14 @@ def become(order: dict, standard: list[int], server: int, exec_only: bool) -> No
             signal.signal(changed, signal.default_int_handler if changed == signal.SIGINT else signal.SIG_DFL)
         for target, fd in enumerate(standard):
             os.dup2(fd, target)
+        if not order["network"]:
+            cut_network(order["peers"])
         os.closerange(FIRST_UNUSED_FD, 65536)
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["env"])
-        if not order["network"]:
-            cut_network()
+        if order["hosts"]:
+            know_hosts(order["hosts"])
         argv = order["argv"]
         if runs_in_fork(argv) and not exec_only:
             code = run_python(argv[1:])
@@ -209,16 +262,27 @@ def finish() -> None:
             stream.flush()
 
 
-def cut_network() -> None:
+def cut_network(peers: str | None) -> None:
     """No network but loopback: a namespace of its own where the system allows it, an audit hook everywhere."""
+    if peers is None:
+        own_network()
+    else:
+        for fd in NETWORKS[peers][1:]:
+            LIBC.setns(fd, 0)
+    sys.addaudithook(functools.partial(refuse_connections, peers is not None))
+
+
+def own_network() -> bool:
+    """Whether this process now has a network namespace of its own."""
     uid, gid = os.getuid(), os.getgid()
-    if hasattr(LIBC, "unshare") and LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-        with contextlib.suppress(OSError):
-            raise_loopback()
-    sys.addaudithook(refuse_connections)
+    if not hasattr(LIBC, "unshare") or LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        return False
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    with contextlib.suppress(OSError):
+        raise_loopback()
+    return True
 
 
 def raise_loopback() -> None:
@@ -228,18 +292,43 @@ def raise_loopback() -> None:
         fcntl.ioctl(probe, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP).ljust(40, b"\0"))
 
 
-def refuse_connections(event: str, arguments: tuple) -> None:
+def refuse_connections(peers: bool, event: str, arguments: tuple) -> None:
     if event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
         return
     address = arguments[1] if event != "socket.getaddrinfo" else arguments
-    if isinstance(address, tuple) and str(address[0]) not in own_addresses():
+    if isinstance(address, tuple) and not within_reach(str(address[0]), peers):
         raise OSError(errno.ENETUNREACH, f"network isolation is on for this job: {address[0]} is out of reach")
 
 
-def own_addresses() -> set[str]:
-    """Where an isolated child may connect: its own loopback, but never a port of the machine outside."""
+def within_reach(host: str, peers: bool) -> bool:
+    """An isolated child may connect to its own loopback and its peers, but never to a port of the machine outside.
+
+    Where the system allows no namespaces, peers have to meet on the machine's own loopback; on Linux they have
+    addresses there that nothing else listens on.
+    """
     isolated = os.path.exists("/proc/self/ns/net") and os.readlink("/proc/self/ns/net") != HOST_NETWORK
-    return {"127.0.0.1", "localhost", "::1", "None"} if isolated else set()
+    loopback = host in OWN_ADDRESSES or host.startswith("127.")
+    return loopback and (isolated or (peers and (sys.platform != "linux" or host not in OWN_ADDRESSES)))
+
+
+def know_hosts(hosts: dict[str, str]) -> None:
+    """Let Python code look up the names of the job's other hosts, which no name server knows."""
+    plain_getaddrinfo, plain_connect = socket.getaddrinfo, socket.socket.connect
+
+    def getaddrinfo(host, *rest, **options):  # type: ignore[no-untyped-def]
+        return plain_getaddrinfo(hosts.get(host, host), *rest, **options)
+
+    def gethostbyname(host: str) -> str:
+        return hosts.get(host) or plain_gethostbyname(host)
+
+    def connect(self, address):  # type: ignore[no-untyped-def]
+        known = isinstance(address, tuple) and address[0] in hosts
+        return plain_connect(self, (hosts[address[0]], *address[1:]) if known else address)
+
+    plain_gethostbyname = socket.gethostbyname
+    socket.getaddrinfo = getaddrinfo
+    socket.gethostbyname = gethostbyname
+    socket.socket.connect = connect  # type: ignore[method-assign]
 
 
 HOST_NETWORK = os.readlink("/proc/self/ns/net") if os.path.exists("/proc/self/ns/net") else ""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from millrace.local.iam import catalog, moto_policies, resources, s3_actions
+from millrace.local.iam import catalog, moto_policies, resources, s3_actions, table_keys
 from millrace.local.iam.needs import Need, Place, account_of
 
 Params = Mapping[str, Any]
@@ -32,6 +32,13 @@ RENAMED = {
     ("sqs", "SendMessageBatch"): "SendMessage",
 }
 KMS_KEY_ID_LENGTH = 36
+TRANSACTION_VERBS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
 
 
 def needs(service: str, operation: str, params: Params, place: Place) -> list[Need]:
@@ -160,18 +167,23 @@ def _schedule(operation: str, params: Params, place: Place) -> list[Need]:
 
 
 def _transaction(operation: str, params: Params, place: Place) -> list[Need]:
-    verbs = {
-        "Put": "PutItem",
-        "Update": "UpdateItem",
-        "Delete": "DeleteItem",
-        "Get": "GetItem",
-        "ConditionCheck": "ConditionCheckItem",
-    }
+    """Each kind of action is decided once for each table, by all items that it names there."""
+    parts: dict[tuple[str, str], list[Any]] = {}
+    for item in params.get("TransactItems") or ():
+        for verb, each in item.items():
+            if verb in TRANSACTION_VERBS:
+                arn = table_arn(each["TableName"], place)
+                parts.setdefault((f"dynamodb:{TRANSACTION_VERBS[verb]}", arn), []).append(item)
     return [
-        Need(f"dynamodb:{verbs[verb]}", table_arn(each["TableName"], place))
-        for item in params.get("TransactItems") or ()
-        for verb, each in item.items()
-        if verb in verbs
+        Need(
+            action,
+            arn,
+            {
+                **table_keys.of_request(action, arn, {"TransactItems": items}),
+                "dynamodb:EnclosingOperation": (operation,),
+            },
+        )
+        for (action, arn), items in parts.items()
     ]
 
 

@@ -93,8 +93,8 @@ def of_need(
     if prefix == "s3":
         found |= {"s3:TlsVersion": ("1.3",), "s3:ResourceAccount": (owner,)}
         found |= _object_tags(need)
-    if "dynamodb:LeadingKeys" in catalog.action(need.action).keys:
-        found["dynamodb:LeadingKeys"] = table_keys.leading_keys(need.resource, params)
+    if prefix == "dynamodb" and not need.context:
+        found |= table_keys.of_request(need.action, need.resource, params)
     if prefix == "iam":
         found |= _boundary(need, params)
     return found | dict(need.context)

@@ -7,6 +7,7 @@ ask nothing of callers in their own account. Called by the gate beside `actions`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from millrace.local.iam import moto_policies, moto_s3, s3_actions
@@ -18,6 +19,34 @@ Params = Mapping[str, Any]
 
 ENCRYPT, DECRYPT = "kms:GenerateDataKey", "kms:Decrypt"
 AWS_MANAGED = "alias/aws/"
+GRANT_ACTION = "kms:CreateGrant"
+# DynamoDB Developer Guide, Encryption at rest: what it requires on a customer managed key.
+CHOOSE = (
+    "kms:DescribeKey",
+    GRANT_ACTION,
+    "kms:Encrypt",
+    DECRYPT,
+    ENCRYPT,
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+GRANT = {"kms:GrantIsForAWSResource": ("true",)}
+CHOOSE_TABLE_KEY = ("CreateTable", "UpdateTable")
+USE_TABLE = (
+    "BatchExecuteStatement",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "ExecuteStatement",
+    "ExecuteTransaction",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+)
 KMS_ALGORITHMS = ("aws:kms", "aws:kms:dsse")
 
 
@@ -26,6 +55,8 @@ def needs(service: str, operation: str, params: Params, place: Place, resources:
     if service == "s3":
         found = S3.get(operation)
         return found(operation, params, place) if found and params.get("Bucket") else []
+    if service == "dynamodb":
+        return _table(operation, params, place, resources)
     of_resource = RESOURCES.get((service, operation))
     if of_resource is None or (service == "ssm" and not params.get("WithDecryption")):
         return []
@@ -107,6 +138,32 @@ def _source(operation: str, params: Params) -> list[Need]:
 
 def _copy(operation: str, params: Params, place: Place) -> list[Need]:
     return [*_source(operation, params), *_write(operation, params, place)]
+
+
+def _table(operation: str, params: Params, place: Place, resources: Iterable[str]) -> list[Need]:
+    """Choosing a table's key takes all that DynamoDB does with it; using the table decrypts the table's own key.
+
+    DynamoDB keeps that one for five minutes, here it is asked for each time.
+    """
+    because = f"dynamodb:{operation}"
+    if operation in CHOOSE_TABLE_KEY:
+        chosen = (params.get("SSESpecification") or {}).get("KMSMasterKeyId")
+        name = str(params.get("TableName")).rpartition("/")[2]
+        needs = _table_calls(CHOOSE, chosen, place, name, because) if chosen else []
+        return [
+            replace(need, context={**need.context, **GRANT}) if need.action == GRANT_ACTION else need for need in needs
+        ]
+    made = []
+    for arn in dict.fromkeys(resources) if operation in USE_TABLE else ():
+        if arn.count(":") >= 5 and (key := moto_policies.table_key(arn)):
+            owner = Place(account_of(arn), arn.split(":")[3])
+            made += _table_calls([DECRYPT], key, owner, arn.split("/")[1], because)
+    return made
+
+
+def _table_calls(actions: Iterable[str], key: str, place: Place, table: str, because: str) -> list[Need]:
+    encryption_context = {"aws:dynamodb:tableName": table, "aws:dynamodb:subscriberId": place.account}
+    return _calls(actions, key, place, "dynamodb", because, encryption_context)
 
 
 S3: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {

@@ -24,8 +24,9 @@ ROLES = "SageMaker Developer Guide, How to use SageMaker AI execution roles: "
 API_REFERENCE = "SageMaker Developer Guide, SageMaker AI API Permissions: Actions, Permissions, and Resources Reference"
 GUARDRAILS = "SageMaker Developer Guide, Auto-Rollback Configuration and Monitoring: Note"
 PROCESSING, TRAINING, MODEL, ENDPOINT = "CreateProcessingJob", "CreateTrainingJob", "CreateModel", "CreateEndpoint"
+TRANSFORM = "CreateTransformJob"
 JOBS = (PROCESSING, TRAINING)
-ALL = (*JOBS, ENDPOINT)
+ALL = (*JOBS, ENDPOINT, TRANSFORM)
 PULLS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 INTERFACES = (
     "ec2:CreateNetworkInterfacePermission",
@@ -79,9 +80,9 @@ class Implied:
 
 
 def _rows(action: str, on: str, *apis: str, when: str = "start") -> Iterator[Implied]:
-    """A row per API that the page on execution roles describes; an endpoint works with its model's role."""
+    """A row per API that the page on execution roles describes; endpoints and transform jobs have a model's role."""
     for api in apis:
-        page = MODEL if api == ENDPOINT else api
+        page = MODEL if api in (ENDPOINT, TRANSFORM) else api
         yield Implied(api, action, on, f"{ROLES}{page} API: Execution Role Permissions", when)
 
 
@@ -95,6 +96,7 @@ TABLE: tuple[Implied, ...] = (
     Implied(ENDPOINT, "cloudwatch:DescribeAlarms", "alarms", GUARDRAILS),
     *_rows("kms:CreateGrant", "volume_key", *JOBS, when="grant"),
     Implied(ENDPOINT, "kms:CreateGrant", "volume_key", f"{API_REFERENCE}: CreateEndpoint", "grant"),
+    Implied(TRANSFORM, "kms:CreateGrant", "volume_key", f"{API_REFERENCE}: CreateTransformJob", "grant"),
     *_rows("logs:DescribeLogStreams", "log_group", *ALL, when="loss"),
     *_rows("cloudwatch:PutMetricData", "metrics", *ALL, when="loss"),
 )

@@ -104,6 +104,11 @@ def table(arn: str) -> Any:
     return backend.tables.get(name.removeprefix("table/").split("/", 1)[0]) if backend else None
 
 
+def table_key(arn: str) -> str:
+    """The customer key that the table of the ARN is encrypted with, or ''."""
+    return str(getattr(table(arn), "customer_key", ""))
+
+
 def is_missing(arn: str) -> bool:
     """Whether a queue, topic or function of this ARN does not exist."""
     service = arn.split(":")[2] if arn.count(":") > 4 else ""

@@ -46,7 +46,8 @@ def object_exists(bucket: str, key: str, version: str | None) -> bool:
 
 def object_encryption(bucket: str, key: str, version: str | None) -> Encryption | None:
     found = _object(bucket, key, version)
-    if found is None or found.encryption not in KMS_ALGORITHMS:
+    # A delete marker, which only its version id names, has nothing to encrypt.
+    if found is None or getattr(found, "encryption", None) not in KMS_ALGORITHMS:
         return None
     return Encryption(found.kms_key_id or "alias/aws/s3", _true(found.bucket_key_enabled))
 

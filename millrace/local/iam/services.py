@@ -79,6 +79,16 @@ TOPIC = Deputy(
     _the_resource,
     "SNS Developer Guide, Subscribing an SQS queue to an SNS topic: Step 2 (the topic's ARN)",
 )
+ALARM = Deputy(
+    "cloudwatch.amazonaws.com",
+    _the_resource,
+    "CloudWatch User Guide, Notifying users on alarm changes: Amazon SNS permissions (the alarm's ARN and account)",
+)
+ALARM_FUNCTION = Deputy(
+    "lambda.alarms.cloudwatch.amazonaws.com",
+    _the_resource,
+    "CloudWatch User Guide, Invoke a Lambda function from an alarm (the alarm's ARN and account)",
+)
 FUNCTION = Deputy(
     "lambda.amazonaws.com",
     None,

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from millrace.local.events.bus import utc_text
 from millrace.local.events.targets import queue_url
 from millrace.local.events.timer import Timer, Workers
+from millrace.local.lambdas import measures
 from millrace.local.lambdas.functions import Functions, Reference
 from millrace.local.lambdas.process import Outcome
 from millrace.local.service import ServiceError
@@ -52,6 +53,7 @@ class AsyncInvoker:
         self._workers = Workers(world, name="lambda async", limit=THREADS)
 
     def submit(self, reference: Reference, event: str, request_id: str) -> None:
+        measures.queued(self._world, reference, "AsyncEventsReceived")
         self._again(Pending(reference, event, request_id, self._world.clock.now()))
 
     def _again(self, pending: Pending) -> None:
@@ -89,6 +91,7 @@ class AsyncInvoker:
             self._timer.after(wait, lambda: self._again(pending))
 
     def _give_up(self, pending: Pending, condition: str, outcome: Outcome | None) -> None:
+        measures.queued(self._world, pending.reference, "AsyncEventsDropped")
         said = outcome.payload.decode(errors="replace")[:500] if outcome else ""
         log.error("%s failed for good (%s): %s", pending.reference.arn, condition, said)
         self._deliver(self._functions.async_settings(pending.reference).on_failure, pending, condition, outcome)
@@ -145,6 +148,8 @@ class AsyncInvoker:
             else:
                 log.error("%s: the embedded AWS has no destination of this kind: %s", pending.reference.arn, arn)
         except (ClientError, BotoCoreError) as error:
+            failure = "DeadLetterErrors" if arn == function.dead_letters else "DestinationDeliveryFailures"
+            measures.queued(self._world, pending.reference, failure)
             log.error("%s: %s took nothing: %s", pending.reference.arn, arn, error)
 
     def _entry(self, pending: Pending, arn: str, text: str) -> dict[str, Any]:

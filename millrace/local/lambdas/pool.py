@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from millrace.local.events.timer import Timer
 from millrace.local.iam.services import RoleSession
+from millrace.local.lambdas import measures
 from millrace.local.lambdas.functions import Function, Functions
 from millrace.local.lambdas.process import Invocation, Outcome, Worker
 from millrace.local.service import ServiceError
@@ -90,6 +91,8 @@ class Pool:
                     Type="User",
                 )
             self._busy[function.arn] += 1
+            at_once = self._busy[function.arn]
+        measures.running(self._world, function, at_once)
 
     def _leave(self, function: Function, worker: Worker | None, alive: bool) -> None:
         now = self._world.clock.now()

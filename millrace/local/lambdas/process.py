@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.faults.invocations import Running, new_trace_id
 from millrace.local.iam.services import RoleSession
 from millrace.local.lambdas.environment import worker_environment
 from millrace.local.lambdas.functions import Function
@@ -45,11 +46,12 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an invocation: the payload, whether it is an error, and the tail of the log."""
+    """What came of an invocation: the payload, whether it is an error, the tail of the log and how long it took."""
 
     payload: bytes
     failed: bool
     tail: bytes
+    seconds: float = 0.0
 
 
 class Ended(Exception):
@@ -134,14 +136,15 @@ class Worker:
         except Ended:
             answer["error"] = self._exit(invocation, transcript)
         payload, failed = _payload(answer)
+        seconds = time.perf_counter() - started
         transcript.report(
             invocation.request_id,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             init=init,
             memory=self.function.memory,
             peak=int(answer["peakMegabytes"]),
         )
-        return Outcome(payload, failed, transcript.tail()), alive
+        return Outcome(payload, failed, transcript.tail(), seconds), alive
 
     def retire(self) -> None:
         """End the process and remove its files; its log is complete afterwards."""
@@ -158,11 +161,18 @@ class Worker:
         return answer
 
     def _ask(self, invocation: Invocation, transcript: Transcript) -> dict[str, Any]:
+        trace_id = new_trace_id(self._world.clock.now())
+        running = Running(self.function.name, invocation.request_id, self._child.kill)
+        with self._world.invocations.running(trace_id, running):
+            return self._answer(invocation, trace_id, transcript)
+
+    def _answer(self, invocation: Invocation, trace_id: str, transcript: Transcript) -> dict[str, Any]:
         request = {
             "requestId": invocation.request_id,
             "event": invocation.event,
             "functionArn": invocation.invoked_arn,
             "clientContext": invocation.client_context,
+            "traceId": trace_id,
             "deadline": time.time() + self.function.timeout,
         }
         data = memoryview(json.dumps(request).encode() + b"\n")

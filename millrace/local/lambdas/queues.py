@@ -6,6 +6,7 @@ queue are SQS's. The poller works with the function's role, as Lambda's does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -16,8 +17,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from millrace.local.events.delivery import retryable
 from millrace.local.events.targets import queue_url
 from millrace.local.events.timer import Timer
+from millrace.local.faults.records import AFTER, BEFORE
 from millrace.local.lambdas.batches import Mapping, failed_messages, record, wanted
 from millrace.local.lambdas.functions import Functions, Reference
 from millrace.local.lambdas.process import Outcome
@@ -165,7 +168,8 @@ class Poller:
         except (ClientError, BotoCoreError, ServiceError) as error:
             if not self._over():
                 log.error("%s cannot read %s: %s", self.mapping.function_arn, self.mapping.queue_arn, error)
-            return [], LOOK_SECONDS
+            passing = isinstance(error, ClientError) and retryable(error)
+            return [], LOOK_AGAIN_SECONDS if passing else LOOK_SECONDS
 
     def _client(self) -> Any:
         function = self._functions.get(self._reference)
@@ -211,7 +215,11 @@ class Poller:
     def _process(self, messages: list[dict[str, Any]]) -> None:
         """Run the function on a batch and delete what it has done."""
         try:
-            done, failed = self._outcome([record(message, self.mapping.queue_arn) for message in messages])
+            records = [record(message, self.mapping.queue_arn) for message in messages]
+            self._redelivered(records, BEFORE)
+            done, failed = self._outcome(records)
+            again = self._redelivered(done, AFTER)
+            done = [each for each in done if each["messageId"] not in again]
             sqs = self._client()
             for start in range(0, len(done), MOST_PER_RECEIVE):
                 entries = [
@@ -229,6 +237,21 @@ class Poller:
         finally:
             self._slots.release()
             self.wake()
+
+    def _redelivered(self, records: list[dict[str, Any]], when: str) -> set[str]:
+        """The ids of messages that SQS hands out once more, on request: it promises no less than once."""
+        found: set[str] = set()
+        for each in records:
+            name, about = self._reference.name, f"message {each['messageId']}, {when} its deletion"
+            if struck := self._world.faults.strike("redeliver", self.queue[1], by=name, about=about, when=when):
+                found.add(each["messageId"])
+                sqs = self._world.aws.own_client("sqs", account=self.queue[0], region=self.region)
+                seconds = int(max(fault.seconds for fault in struck))
+                with contextlib.suppress(sqs.exceptions.MessageNotInflight):  # comes again in any case
+                    sqs.change_message_visibility(
+                        QueueUrl=self._url, ReceiptHandle=each["receiptHandle"], VisibilityTimeout=seconds
+                    )
+        return found
 
     def _outcome(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The records that are done with, the ones filtered out among them, and those that must come back."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from millrace.local.events.timer import Timer
+from millrace.local.lambdas import measures
 from millrace.local.lambdas.asynchronous import AsyncInvoker
 from millrace.local.lambdas.functions import Functions, Reference
 from millrace.local.lambdas.pool import Pool
@@ -32,6 +33,7 @@ class Lambda:
     complete = False
 
     def __init__(self, world: World) -> None:
+        self._world = world
         timer = Timer(world, name="lambda timer")
         self._functions = Functions(world)
         self._pool = Pool(world, self._functions, timer)
@@ -59,7 +61,13 @@ class Lambda:
     ) -> Outcome:
         """Run a function now and wait for what it answers."""
         function = self._functions.get(reference)
-        return self._pool.run(function, Invocation(request_id, event, reference.arn, client_context))
+        try:
+            outcome = self._pool.run(function, Invocation(request_id, event, reference.arn, client_context))
+        except ServiceError as error:
+            measures.refused(self._world, reference, error.code)
+            raise
+        measures.ran(self._world, reference, outcome)
+        return outcome
 
     def invoke(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         reference = Reference.parse(

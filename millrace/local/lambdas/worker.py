@@ -116,6 +116,7 @@ def stack(error: BaseException) -> list[str]:
 def invoke(handler: Callable[..., object], request: dict) -> dict:
     """The answer to one invocation: {"result": text} or {"error": {...}}."""
     RequestHandler.request_id = request["requestId"]
+    os.environ["_X_AMZN_TRACE_ID"] = request["traceId"]
     try:
         result = handler(json.loads(request["event"]), Context(request))
     except Exception as error:  # noqa: BLE001 - whatever the function raises is its answer

@@ -18,6 +18,8 @@ from millrace.local.world import World
 DETAIL_TYPES = {
     "ProcessingJob": "SageMaker Processing Job State Change",
     "TrainingJob": "SageMaker Training Job State Change",
+    "HyperParameterTuningJob": "SageMaker HyperParameter Tuning Job State Change",
+    "TransformJob": "SageMaker Transform Job State Change",
     "Model": "SageMaker Model State Change",
     "ModelPackage": "SageMaker Model Package State Change",
     "Endpoint": "SageMaker Endpoint State Change",

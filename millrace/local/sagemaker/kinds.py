@@ -40,6 +40,8 @@ JOB_EXISTS = "Job name must be unique within an AWS account and region, and a jo
 # fmt: off
 PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "ProcessingJobs", status="ProcessingJobStatus", missing="Could not find requested job with name: {name}", exists=JOB_EXISTS, exists_code="ResourceInUse")  # noqa: E501
 TRAINING_JOB = Kind("TrainingJob", "training-job", "TrainingJobs", status="TrainingJobStatus", missing="Requested resource not found.", exists=JOB_EXISTS, exists_code="ResourceInUse")  # noqa: E501
+TUNING_JOB = Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job", "HyperParameterTuningJobs", DESCENDING, status="HyperParameterTuningJobStatus", missing="Requested resource not found.", missing_code="ResourceNotFound", exists=JOB_EXISTS, exists_code="ResourceInUse")  # noqa: E501
+TRANSFORM_JOB = Kind("TransformJob", "transform-job", "TransformJobs", DESCENDING, status="TransformJobStatus", missing='Could not find requested job with name: {name}', missing_code="ResourceNotFound", exists=JOB_EXISTS, exists_code="ResourceInUse")  # noqa: E501
 MODEL = Kind("Model", "model", "Models", DESCENDING, missing='Could not find model "{arn}".', exists='Cannot create already existing model "{arn}".')  # noqa: E501
 MODEL_PACKAGE_GROUP = Kind("ModelPackageGroup", "model-package-group", "ModelPackageGroups", status="ModelPackageGroupStatus", missing="ModelPackageGroup {arn} does not exist.", exists="Model Package Group already exists: {arn}")  # noqa: E501
 MODEL_PACKAGE = Kind("ModelPackage", "model-package", "ModelPackages", status="ModelPackageStatus", missing="ModelPackage {arn} does not exist.", exists="Model Package already exists: {arn}")  # noqa: E501

@@ -13,6 +13,8 @@ from millrace.local.sagemaker.registry import Registry
 from millrace.local.sagemaker.resources import Resources
 from millrace.local.sagemaker.store import Place, Store
 from millrace.local.sagemaker.tags import TagOperations
+from millrace.local.sagemaker.transform.operations import TransformOperations
+from millrace.local.sagemaker.tuning.operations import TuningOperations
 from millrace.local.service import Handler
 from millrace.local.serving.endpoints import Endpoints
 from millrace.local.serving.runtime import RuntimeOperations
@@ -32,7 +34,10 @@ class SageMaker:
         self.jobs = JobOperations(resources)
         self.endpoints = Endpoints(resources)
         self.pipelines = PipelineOperations(world, self.store)
-        parts = (self.jobs, registry, Models(resources, registry), self.endpoints, self.pipelines)
+        self.tuning = TuningOperations(resources, self.jobs)
+        transform = TransformOperations(resources, self.jobs)
+        models = Models(resources, registry)
+        parts = (self.jobs, self.tuning, transform, registry, models, self.endpoints, self.pipelines)
         self._operations = dict(TagOperations(self.store).operations)
         for part in parts:
             self._operations.update(part.operations)
@@ -53,6 +58,7 @@ class SageMaker:
     def start(self) -> None:
         """After the saved state was loaded: jobs that ran are over, endpoints serve again."""
         self.jobs.resume()
+        self.tuning.resume()
         self.endpoints.resume()
         self.pipelines.resume()
 
@@ -69,7 +75,7 @@ class SageMakerRuntime:
     complete = True
 
     def __init__(self, world: World, sagemaker: SageMaker) -> None:
-        self._runtime = RuntimeOperations(sagemaker.store, sagemaker.endpoints)
+        self._runtime = RuntimeOperations(world, sagemaker.store, sagemaker.endpoints)
 
     @property
     def operations(self) -> Mapping[str, Handler]:

@@ -76,9 +76,9 @@ class Instance:
         except (Gone, TimeoutError):
             return False
 
-    def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
-        """Gone when the process ended, TimeoutError after 60 seconds."""
-        return self._request("POST", "/invocations", body, headers, timeout=INVOCATION_SECONDS)
+    def invoke(self, body: bytes, headers: dict[str, str], *, seconds: float = INVOCATION_SECONDS) -> Answer:
+        """Gone when the process ended, TimeoutError when it took too long: 60 seconds at an endpoint."""
+        return self._request("POST", "/invocations", body, headers, timeout=seconds)
 
     def wait(self) -> int | None:
         """Until the process has ended and its log is read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from millrace.local.sagemaker.kinds import MODEL, MODEL_PACKAGE
@@ -47,6 +47,12 @@ def plan(
     alarms = ((deployment or {}).get("AutoRollbackConfiguration") or {}).get("Alarms") or ()
     watched = tuple(each["AlarmName"] for each in alarms)
     return [_variant(resources, caller, entry, watched) for entry in config["ProductionVariants"]]
+
+
+def batch_plan(resources: Resources, caller: Caller, model: str, environment: Mapping[str, str]) -> VariantPlan:
+    """The container of a model that a transform job runs, with the job's own variables."""
+    plan = _variant(resources, caller, {"VariantName": "primary", "ModelName": model}, ())
+    return replace(plan, environment={**plan.environment, **environment})
 
 
 def _variant(resources: Resources, caller: Caller, entry: dict[str, Any], alarms: tuple[str, ...]) -> VariantPlan:

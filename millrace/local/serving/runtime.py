@@ -8,9 +8,11 @@ from typing import Any
 from millrace.local.sagemaker.kinds import ENDPOINT
 from millrace.local.sagemaker.store import Place, Store
 from millrace.local.service import Caller, Handler, ServiceError
+from millrace.local.serving import measures
 from millrace.local.serving.endpoints import Endpoints
 from millrace.local.serving.instance import Answer, Gone
 from millrace.local.serving.variant import Draining, NoInstance, Variant
+from millrace.local.world import World
 
 MAX_BODY = 6 * 1024 * 1024
 INVOKABLE = ("InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed")
@@ -26,7 +28,8 @@ UNSUPPORTED = ("TargetModel", "TargetContainerHostname", "InferenceComponentName
 class RuntimeOperations:
     """What `SageMakerRuntime` answers with."""
 
-    def __init__(self, store: Store, endpoints: Endpoints) -> None:
+    def __init__(self, world: World, store: Store, endpoints: Endpoints) -> None:
+        self._world = world
         self._store = store
         self._endpoints = endpoints
 
@@ -63,9 +66,14 @@ class RuntimeOperations:
     ) -> tuple[Variant, Answer]:
         while True:
             variant = self._variant(place, name, target)
+            call = measures.Call(
+                self._world, account=place.account, region=place.region, endpoint=name, variant=variant.plan.name
+            )
             try:
-                with variant.lend() as instance:
-                    return variant, instance.invoke(body, headers)
+                with variant.lend() as instance, call:
+                    answer = instance.invoke(body, headers)
+                    call.status = answer.status
+                    return variant, answer
             except Draining:
                 continue
             except NoInstance as error:

@@ -14,15 +14,12 @@ from millrace.errors import MillraceError
 from millrace.local.cloudwatch_logs import LogStream
 from millrace.local.iam import implied
 from millrace.local.iam.services import SAGEMAKER_HOSTING, RoleSession, assume
-from millrace.local.images import environment_of
-from millrace.local.sagemaker.jobs.archive import unpack
 from millrace.local.sagemaker.jobs.failure import exception_of, last_line
 from millrace.local.sagemaker.jobs.folder import JobFolder
-from millrace.local.sagemaker.jobs.job import credentials
-from millrace.local.sagemaker.jobs.transfer import Source, download
 from millrace.local.sagemaker.kinds import ENDPOINT
 from millrace.local.sagemaker.resources import SESSION
 from millrace.local.sagemaker.store import Place
+from millrace.local.serving import container
 from millrace.local.serving.instance import Gone, Instance
 from millrace.local.serving.plan import VariantPlan
 from millrace.local.world import World
@@ -168,32 +165,21 @@ class Variant:
         )
 
     def _fetch(self) -> None:
-        plan, ml = self.plan, self._folder.ml
-        for folder in (ml / "model", self._folder.home, self._folder.tmp):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not plan.model_data:
-            return
-        s3 = self._role.client("s3")
-        target = self._folder.tmp if plan.compressed else ml / "model"
         try:
-            download(s3, Source(plan.model_data), target, role=plan.role, check=lambda: None)
-            if plan.compressed:
-                file = target / plan.model_data.rsplit("/", 1)[1]
-                unpack(file, ml / "model")
-                file.unlink()
+            container.fetch_model(self._role.client("s3"), self.plan, self._folder)
         except (MillraceError, OSError) as error:
             raise DeploymentFailed(
-                f"Failed to extract model data from {plan.model_data} for production variant {plan.name}: {error}"
+                f"Failed to extract model data from {self.plan.model_data} for production variant {self.plan.name}: "
+                f"{error}"
             ) from error
 
     def _launch(self) -> Instance:
         """A process that answers /ping."""
         try:
-            environment = environment_of(self.plan.image)
             instance = Instance(
                 self._world,
-                environment=environment,
-                env=self._environment(),
+                environment=container.environment_of_image(self.plan),
+                env=container.variables(self._world, self.plan, self._folder, self._role),
                 cwd=self._folder.path,
                 network=not self.plan.isolated,
                 log=self._log_stream(),
@@ -209,26 +195,6 @@ class Variant:
             f"The primary container for production variant {self.plan.name} did not pass the ping health check. "
             "Please check CloudWatch logs for this endpoint. " + self._folder.outside(said)
         )
-
-    def _environment(self) -> dict[str, str]:
-        region, user = self._place.region, self.plan.environment
-        for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
-            if not user.get(name):
-                raise DeploymentFailed(f"The container of variant {self.plan.name} has no {name} in its Environment")
-        env = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self._folder.home),
-            "TMPDIR": str(self._folder.tmp),
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            "SAGEMAKER_BASE_DIR": str(self._folder.ml),
-        }
-        if not self.plan.isolated:
-            env |= credentials(self._world, self._role)
-        return env | {name: self._folder.inside(value) for name, value in user.items()}
 
     def _log_stream(self) -> LogStream:
         return LogStream(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from millrace.local.cloudformation.providers import (
+    cloudwatch,
     dynamodb,
     ecr,
     events,
@@ -26,6 +27,7 @@ from millrace.local.cloudformation.providers.custom import CustomResource
 PROVIDERS: Mapping[str, Provider] = {
     type_: provider
     for module in (
+        cloudwatch,
         dynamodb,
         ecr,
         events,

@@ -27,6 +27,14 @@ TABLE = {
     "TableClass",
 }
 UPDATABLE = TABLE - {"GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes"}
+# What a property means that the template no longer has.
+WITHOUT: dict[str, Any] = {
+    "BillingMode": "PROVISIONED",
+    "DeletionProtectionEnabled": False,
+    "SSESpecification": {"SSEEnabled": False},
+    "StreamSpecification": {"StreamEnabled": False},
+    "TableClass": "STANDARD",
+}
 STABLE_SECONDS = 600.0
 
 
@@ -62,7 +70,8 @@ class Table(Base):
     def _alter(self, dynamodb: Any, made: Made, old: Properties, new: Properties, differing: list[str]) -> Made:
         if {"GlobalSecondaryIndexes", "LocalSecondaryIndexes"} & set(differing):
             raise ResourceError("the embedded AWS cannot change the indexes of a table in place")
-        values = _written({name: new[name] for name in UPDATABLE & set(differing) if name in new})
+        wanted = {**WITHOUT, **new}
+        values = _written({name: wanted[name] for name in UPDATABLE & set(differing) if name in wanted})
         if values:
             who = {"TableName": made.physical_id}
             table = dynamodb.update_table(**call_input(dynamodb, "update_table", {**values, **who}))["TableDescription"]

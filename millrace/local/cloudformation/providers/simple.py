@@ -1,4 +1,4 @@
-"""Types that are a few declarative lines each: Scheduler, SSM, CloudWatch, Application Auto Scaling."""
+"""Types that are a few declarative lines each: Scheduler, SSM, Application Auto Scaling."""
 
 from __future__ import annotations
 
@@ -50,26 +50,6 @@ PROVIDERS = {
         tagged={"ResourceId": "Name"},
         tag_with={"ResourceType": "Parameter"},
         tag_calls=("add_tags_to_resource", "remove_tags_from_resource"),
-    ),
-    "AWS::CloudWatch::Alarm": Api(
-        "cloudwatch",
-        "put_metric_alarm",
-        "put_metric_alarm",
-        "delete_alarms",
-        name="AlarmName",
-        limit=255,
-        arn=("cloudwatch", "alarm:{AlarmName}"),
-        delete_as={"AlarmNames": "AlarmName"},
-        tagged={"ResourceARN": "Arn"},
-    ),
-    "AWS::CloudWatch::Dashboard": Api(
-        "cloudwatch",
-        "put_dashboard",
-        "put_dashboard",
-        "delete_dashboards",
-        name="DashboardName",
-        limit=255,
-        delete_as={"DashboardNames": "DashboardName"},
     ),
     "AWS::ApplicationAutoScaling::ScalableTarget": Api(
         "application-autoscaling",

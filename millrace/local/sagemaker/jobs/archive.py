@@ -13,19 +13,24 @@ class ArchiveError(MillraceError):
     """An archive that is damaged or not safe to unpack."""
 
 
-def pack(folder: Path, target: Path) -> None:
-    """All files of the folder, sorted, without times and owners."""
+def pack(target: Path, *folders: Path) -> None:
+    """All files of the folders, sorted, without times and owners; of two with one name the first folder's."""
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for folder in reversed(folders)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
     with (
         target.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                info = tarfile.TarInfo(path.relative_to(folder).as_posix())
-                info.size, info.mode = path.stat().st_size, 0o644
-                with path.open("rb") as content:
-                    archive.addfile(info, content)
+        for name, path in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = path.stat().st_size, 0o644
+            with path.open("rb") as content:
+                archive.addfile(info, content)
 
 
 def unpack(archive: Path, folder: Path) -> None:

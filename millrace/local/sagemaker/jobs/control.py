@@ -20,7 +20,8 @@ class Control:
         self._world = world
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._child: Child | None = None
+        self._children: list[Child] = []
+        self._killed = False
         self.reason: str | None = None
 
     def check(self) -> None:
@@ -28,15 +29,17 @@ class Control:
         if self.reason is not None:
             raise JobStopped(self.reason)
 
-    def attach(self, child: Child, *, seconds: float) -> None:
-        """The program has started and may run for `seconds`."""
+    def attach(self, child: Child, *, seconds: float | None) -> None:
+        """The program has started (on one of the job's instances) and may run for `seconds`."""
         with self._lock:
-            self._child = child
-            asked = self.reason is not None
-        deadline = self._world.clock.now() + seconds
-        self._world.spawn(self._limit, deadline, name="job-time-limit")
-        if asked:
-            self._end(child)
+            self._children.append(child)
+            first, asked, killed = len(self._children) == 1, self.reason is not None, self._killed
+        if first and seconds is not None:
+            self._world.spawn(self._limit, self._world.clock.now() + seconds, name="job-time-limit")
+        if killed:
+            child.kill()
+        elif asked:
+            self._end([child])
 
     def end(self, reason: str = STOPPED) -> None:
         """Ask the job to end; the first reason stays."""
@@ -44,9 +47,17 @@ class Control:
             if self.reason is not None or self._ended.is_set():
                 return
             self.reason = reason
-            child = self._child
-        if child is not None:
-            self._end(child)
+            children = list(self._children)
+        if children:
+            self._end(children)
+
+    def kill(self) -> None:
+        """End what still runs at once: the job has failed on one of its instances."""
+        with self._lock:
+            self._killed = True
+            children = list(self._children)
+        for child in children:
+            child.kill()
 
     def finished(self) -> None:
         """The program has ended: nobody needs to end it any more."""
@@ -57,10 +68,12 @@ class Control:
         if self._world.clock.wait_until(deadline, self._ended):
             self.end(TIMED_OUT)
 
-    def _end(self, child: Child) -> None:
-        child.signal(signal.SIGTERM)
-        self._world.spawn(self._kill, child, name="job-kill")
+    def _end(self, children: list[Child]) -> None:
+        for child in children:
+            child.signal(signal.SIGTERM)
+        self._world.spawn(self._kill, children, name="job-kill")
 
-    def _kill(self, child: Child) -> None:
+    def _kill(self, children: list[Child]) -> None:
         if self._world.clock.wait_until(self._world.clock.now() + GRACE_SECONDS, self._ended):
-            child.kill()
+            for child in children:
+                child.kill()

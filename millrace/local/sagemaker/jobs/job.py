@@ -12,9 +12,9 @@ from millrace.local.iam.services import RoleSession
 from millrace.local.sagemaker import events
 from millrace.local.sagemaker.jobs.control import Control
 from millrace.local.sagemaker.jobs.folder import JobFolder
-from millrace.local.sagemaker.jobs.process import Command, Ended
+from millrace.local.sagemaker.jobs.hosts import Host, Hosts, hosts_of
 from millrace.local.sagemaker.jobs.rights import Rights
-from millrace.local.sagemaker.jobs.transfer import Source, Upload, download
+from millrace.local.sagemaker.jobs.transfer import WHOLE, Shard, Source, Upload, download
 from millrace.local.sagemaker.kinds import Kind
 from millrace.local.sagemaker.store import Place, Record, Store
 from millrace.local.world import World
@@ -39,14 +39,20 @@ class Job:
 
     @property
     def role(self) -> str:
-        return str(self.record["RoleArn"])
+        return self.rights.role.role_arn
 
     def client(self, service: str) -> Any:
         """Whatever a job does, it does as its role."""
         return self.rights.role.client(service)
 
-    def download(self, source: Source, folder: Path) -> int:
-        return download(self.client("s3"), source, folder, role=self.role, check=self.control.check)
+    @property
+    def hosts(self) -> Hosts:
+        """The job's instances."""
+        return hosts_of(self.folder, instance_count(self.record))
+
+    def download(self, source: Source, folder: Path, *, shard: Shard = WHOLE) -> int:
+        check = self.control.check
+        return download(self.client("s3"), source, folder, role=self.role, check=check, shard=shard)
 
     def upload(self) -> Upload:
         return Upload(self.client("s3"), self.kms_key)
@@ -61,30 +67,42 @@ class Job:
             self.record = record
             events.publish(self.world, self.store, self.kind, record)
 
-    def write_config(self, name: str, content: Any) -> None:
+    def note(self, **fields: Any) -> None:
+        """Set fields of the record that are no change of state."""
+        if not self.world.stopping.is_set():
+            self.store.update(self.place, self.kind.name, self.name, **fields)
+
+    def write_config(self, host: Host, name: str, content: Any) -> None:
         """A file the container finds under /opt/ml/input/config or /opt/ml/config."""
-        path = self.folder.ml / name
+        path = host.folder.ml / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=2, default=str), "utf-8")
 
-    def container_environment(self, user: Mapping[str, str]) -> dict[str, str]:
+    def container_environment(self, host: Host, user: Mapping[str, str]) -> dict[str, str]:
         """What every container has, the job's own variables, and credentials unless it is isolated."""
-        region = self.place.region
+        region, folder = self.place.region, host.folder
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self.folder.home),
-            "TMPDIR": str(self.folder.tmp),
+            "HOME": str(folder.home),
+            "TMPDIR": str(folder.tmp),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "MPLBACKEND": "agg",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "SAGEMAKER_BASE_DIR": str(self.folder.ml),
+            "SAGEMAKER_BASE_DIR": str(folder.ml),
         }
         if not self.isolated:
             env |= credentials(self.world, self.rights.role)
-        return env | {name: self.folder.inside(value) for name, value in user.items()}
+        return env | {name: folder.inside(value) for name, value in user.items()}
+
+
+def instance_count(record: Mapping[str, Any]) -> int:
+    """How many instances a job asks for, wherever its kind says so."""
+    processing = (record.get("ProcessingResources") or {}).get("ClusterConfig")
+    resources = record.get("ResourceConfig") or record.get("TransformResources") or processing or {}
+    return int(resources.get("InstanceCount") or 1)
 
 
 def credentials(world: World, session: RoleSession) -> dict[str, str]:
@@ -107,19 +125,11 @@ class Work(Protocol):
         """Bring the inputs and configuration into the folder."""
         ...
 
-    def command(self) -> Command: ...
-
-    def started(self) -> None: ...
-
-    def line(self, text: str) -> None:
-        """A line the program printed."""
+    def execute(self) -> None:
+        """Run the program to its end; JobError when it did not end well."""
         ...
 
-    def message(self) -> str:
-        """What the program left as its own failure message."""
-        ...
-
-    def deliver(self, ended: Ended) -> None:
+    def deliver(self) -> None:
         """Upload the outputs of a program that ended well, and say so."""
         ...
 

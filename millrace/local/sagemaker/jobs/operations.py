@@ -11,7 +11,7 @@ from millrace.local.sagemaker.jobs.processing import ProcessingWork
 from millrace.local.sagemaker.jobs.rights import Rights
 from millrace.local.sagemaker.jobs.runner import Jobs, MakeWork
 from millrace.local.sagemaker.jobs.training import TrainingWork, transition
-from millrace.local.sagemaker.kinds import PROCESSING_JOB, TRAINING_JOB, Kind
+from millrace.local.sagemaker.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
 from millrace.local.sagemaker.resources import Resources
 from millrace.local.sagemaker.store import Place, Record
 from millrace.local.service import Caller, Handler, ServiceError
@@ -42,16 +42,17 @@ class JobOperations:
         return handlers
 
     def create_processing_job(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        one_instance(params["ProcessingResources"]["ClusterConfig"])
         return self._create(PROCESSING_JOB, caller, params)
 
-    def create_training_job(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        one_instance(params["ResourceConfig"])
+    def create_training_job(self, caller: Caller, params: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """`fields` are what the job's record has beyond the request: a tuning job sets some."""
+        if params["ResourceConfig"].get("InstanceGroups"):
+            raise ServiceError("ValidationException", "InstanceGroups are not available in the embedded AWS")
         if params.get("CheckpointConfig"):
             raise ServiceError("ValidationException", "CheckpointConfig is not available in the embedded AWS")
         starting = transition({}, "Starting", self._world.clock.datetime())
         return self._create(
-            TRAINING_JOB, caller, params, SecondaryStatus="Starting", SecondaryStatusTransitions=starting
+            TRAINING_JOB, caller, params, SecondaryStatus="Starting", SecondaryStatusTransitions=starting, **fields
         )
 
     def _create(self, kind: Kind, caller: Caller, params: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -66,22 +67,25 @@ class JobOperations:
 
     def _stopper(self, kind: Kind) -> Handler:
         def stop(caller: Caller, params: dict[str, Any]) -> None:
-            place, name = Place.of(caller), params[kind.key]
-            with self._store.lock:
-                record = self._resources.get(kind, place, name)
-                status = record[str(kind.status)]
-                if status in ENDED:
-                    raise ServiceError(
-                        "ValidationException",
-                        f"The request was rejected because the {kind.path.replace('-', ' ')} is in status {status}",
-                    )
-                if status == "Stopping":
-                    return
-                record = self._store.update(place, kind.name, name, **self._stopping(kind, record)) or record
-            events.publish(self._world, self._store, kind, record)
-            self.jobs.stop(kind, place, name)
+            self.stop(kind, Place.of(caller), params[kind.key])
 
         return stop
+
+    def stop(self, kind: Kind, place: Place, name: str) -> None:
+        """Ask a running job to end; refused when it has ended."""
+        with self._store.lock:
+            record = self._resources.get(kind, place, name)
+            status = record[str(kind.status)]
+            if status in ENDED:
+                raise ServiceError(
+                    "ValidationException",
+                    f"The request was rejected because the {kind.path.replace('-', ' ')} is in status {status}",
+                )
+            if status == "Stopping":
+                return
+            record = self._store.update(place, kind.name, name, **self._stopping(kind, record)) or record
+        events.publish(self._world, self._store, kind, record)
+        self.jobs.stop(kind, place, name)
 
     def _stopping(self, kind: Kind, record: Record) -> dict[str, Any]:
         now = self._world.clock.datetime()
@@ -104,7 +108,8 @@ class JobOperations:
     def resume(self) -> None:
         """After a start: jobs that ran when the server ended will never end by themselves."""
         now = self._world.clock.datetime()
-        for kind, end in ((PROCESSING_JOB, "ProcessingEndTime"), (TRAINING_JOB, "TrainingEndTime")):
+        ends = {PROCESSING_JOB: "ProcessingEndTime", TRAINING_JOB: "TrainingEndTime", TRANSFORM_JOB: "TransformEndTime"}
+        for kind, end in ends.items():
             for place, name, record in self._store.everywhere(kind.name):
                 if record[str(kind.status)] in ENDED:
                     continue
@@ -113,12 +118,3 @@ class JobOperations:
                     fields["SecondaryStatus"] = "Failed"
                     fields["SecondaryStatusTransitions"] = transition(record, "Failed", now, end=True)
                 self._store.update(place, kind.name, name, FailureReason=INTERRUPTED, **fields)
-
-
-def one_instance(cluster: dict[str, Any]) -> None:
-    count = cluster.get("InstanceCount") or 1
-    if count != 1 or cluster.get("InstanceGroups"):
-        raise ServiceError(
-            "ValidationException",
-            f"InstanceCount {count} is not available in the embedded AWS: a job runs on 1 instance.",
-        )

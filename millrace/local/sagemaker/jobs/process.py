@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Command:
     environment: str
     network: bool = True
     max_seconds: float = 86400.0
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    peers: str | None = None
 
 
 @dataclass
@@ -49,6 +51,8 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
             stdout=writer,
             stderr=writer,
             network=command.network,
+            peers=command.peers,
+            hosts=command.hosts,
         )
     except BaseException:
         os.close(reader)
@@ -68,7 +72,6 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
     control.attach(child, seconds=command.max_seconds)
     code = child.wait()
     ended.seconds = time.perf_counter() - began
-    control.finished()
     pumping.join(DRAIN_SECONDS)
     ended.code = code if code is not None else -9
     return ended

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any
 
 from millrace.local.images import environment_of
+from millrace.local.sagemaker.jobs.cluster import Program, run
 from millrace.local.sagemaker.jobs.errors import REASON_LENGTH, JobError
-from millrace.local.sagemaker.jobs.job import Job
-from millrace.local.sagemaker.jobs.process import Command, Ended
-from millrace.local.sagemaker.jobs.transfer import Source, files_below
+from millrace.local.sagemaker.jobs.hosts import Host, Hosts
+from millrace.local.sagemaker.jobs.job import Job, instance_count
+from millrace.local.sagemaker.jobs.process import Command
+from millrace.local.sagemaker.jobs.transfer import SHARDED, WHOLE, Shard, Source, files_below
 
 MAX_SECONDS = 86400.0
 
@@ -23,13 +26,15 @@ class ProcessingWork:
         job.kms_key = self._outputs.get("KmsKeyId")
 
     def fetch(self) -> None:
-        for entry in self.job.record.get("ProcessingInputs") or ():
-            self._fetch_input(entry)
-        for output in self._outputs.get("Outputs") or ():
-            self.job.folder.local(output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        self._write_configuration()
+        hosts = self.job.hosts
+        for host in hosts.all:
+            for entry in self.job.record.get("ProcessingInputs") or ():
+                self._fetch_input(host, entry)
+            for output in self._outputs.get("Outputs") or ():
+                host.folder.local(output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
+            self._write_configuration(host, hosts.names)
 
-    def _fetch_input(self, entry: dict[str, Any]) -> None:
+    def _fetch_input(self, host: Host, entry: dict[str, Any]) -> None:
         source = entry.get("S3Input")
         if source is None:
             raise JobError(
@@ -43,10 +48,12 @@ class ProcessingWork:
                 )
         if not source.get("LocalPath"):
             raise JobError(f"ClientError: input {entry['InputName']} has no LocalPath")
-        folder = self.job.folder.local(source["LocalPath"])
-        self.job.download(Source(source["S3Uri"], source.get("S3DataType", "S3Prefix")), folder)
+        folder = host.folder.local(source["LocalPath"])
+        sharded = source.get("S3DataDistributionType") == SHARDED
+        shard = Shard(host.number, instance_count(self.job.record)) if sharded else WHOLE
+        self.job.download(Source(source["S3Uri"], source.get("S3DataType", "S3Prefix")), folder, shard=shard)
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self, host: Host, names: list[str]) -> None:
         record = self.job.record
         request = (
             "ProcessingJobArn",
@@ -60,11 +67,18 @@ class ProcessingWork:
             "StoppingCondition",
             "NetworkConfig",
         )
-        self.job.write_config("config/processingjobconfig.json", {key: record.get(key) for key in request})
-        self.job.write_config("config/resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
-        (self.job.folder.ml / "output").mkdir(parents=True, exist_ok=True)
+        self.job.write_config(host, "config/processingjobconfig.json", {key: record.get(key) for key in request})
+        self.job.write_config(host, "config/resourceconfig.json", {"current_host": host.name, "hosts": names})
+        (host.folder.ml / "output").mkdir(parents=True, exist_ok=True)
 
-    def command(self) -> Command:
+    def execute(self) -> None:
+        hosts = self.job.hosts
+        programs = [
+            Program(host, self._command(host, hosts), lambda _: None, partial(_message, host)) for host in hosts.all
+        ]
+        run(self.job, programs, started=self._started)
+
+    def _command(self, host: Host, hosts: Hosts) -> Command:
         application = self.job.record["AppSpecification"]
         environment = environment_of(application["ImageUri"])
         argv = [
@@ -75,35 +89,30 @@ class ProcessingWork:
             raise JobError("ClientError: ContainerEntrypoint is missing: the image has none of its own for processing")
         limit = (self.job.record.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", MAX_SECONDS)
         return Command(
-            argv=[self.job.folder.inside(part) for part in argv],
-            env=self.job.container_environment(self.job.record.get("Environment") or {}),
-            cwd=self.job.folder.path,
+            argv=[host.folder.inside(part) for part in argv],
+            env=self.job.container_environment(host, self.job.record.get("Environment") or {}),
+            cwd=host.folder.path,
             environment=environment,
             network=not self.job.isolated,
             max_seconds=float(limit),
+            hosts=hosts.addresses,
+            peers=hosts.peers,
         )
 
-    def started(self) -> None:
+    def _started(self) -> None:
         self.job.update(ProcessingStartTime=self.job.world.clock.datetime())
 
-    def line(self, text: str) -> None:
-        """Nothing: a processing job has no metrics."""
-
-    def message(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            return (self.job.folder.ml / "output" / "message").read_text("utf-8", "replace")[:REASON_LENGTH]
-        return ""
-
-    def deliver(self, ended: Ended) -> None:
-        files = [
-            entry
+    def deliver(self) -> None:
+        files = {
+            uri: path
+            for host in reversed(self.job.hosts.all)
             for output in self._outputs.get("Outputs") or ()
-            for entry in files_below(
-                self.job.folder.local(output["S3Output"]["LocalPath"]), output["S3Output"]["S3Uri"]
+            for path, uri in files_below(
+                host.folder.local(output["S3Output"]["LocalPath"]), output["S3Output"]["S3Uri"]
             )
-        ]
+        }
         self.job.control.check()
-        self.job.upload()(files)
+        self.job.upload()([(path, uri) for uri, path in files.items()])
         self._end("Completed")
 
     def stopped(self, reason: str) -> None:
@@ -114,5 +123,12 @@ class ProcessingWork:
 
     def _end(self, status: str, **fields: Any) -> None:
         now = self.job.world.clock.datetime()
-        message = self.message() or None
+        message = _message(self.job.hosts.all[0]) or None
         self.job.update(ProcessingJobStatus=status, ProcessingEndTime=now, ExitMessage=message, **fields)
+
+
+def _message(host: Host) -> str:
+    """What the program left as its own message."""
+    with contextlib.suppress(FileNotFoundError):
+        return (host.folder.ml / "output" / "message").read_text("utf-8", "replace")[:REASON_LENGTH]
+    return ""

@@ -38,8 +38,10 @@ class Rights:
 
 
 def subject_of(kind: Kind, place: Place, record: Record) -> Subject:
-    resources = record.get("ResourceConfig") or (record.get("ProcessingResources") or {}).get("ClusterConfig") or {}
-    output = record.get("OutputDataConfig") or record.get("ProcessingOutputConfig") or {}
+    processing = (record.get("ProcessingResources") or {}).get("ClusterConfig")
+    resources = record.get("ResourceConfig") or record.get("TransformResources") or processing or {}
+    outputs = ("OutputDataConfig", "ProcessingOutputConfig", "TransformOutput")
+    output: dict[str, Any] = next((record[name] for name in outputs if record.get(name)), {})
     return implied.subject(
         place.account,
         place.region,
@@ -54,11 +56,12 @@ def subject_of(kind: Kind, place: Place, record: Record) -> Subject:
 
 def _image(record: Record) -> str:
     application, algorithm = record.get("AppSpecification") or {}, record.get("AlgorithmSpecification") or {}
-    return str(application.get("ImageUri") or algorithm.get("TrainingImage") or "")
+    model = record.get("_Plan") or {}
+    return str(application.get("ImageUri") or algorithm.get("TrainingImage") or model.get("image") or "")
 
 
 def _vpc(record: Record) -> dict[str, Any]:
-    return (record.get("NetworkConfig") or record).get("VpcConfig") or {}
+    return (record.get("NetworkConfig") or record).get("VpcConfig") or (record.get("_Plan") or {}).get("vpc") or {}
 
 
 def _in_words(error: Refused, subject: Subject, role: str) -> str:

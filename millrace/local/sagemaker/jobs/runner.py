@@ -8,11 +8,8 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.errors import MillraceError
-from millrace.local.cloudwatch_logs import LogStream
-from millrace.local.sagemaker.jobs import process
 from millrace.local.sagemaker.jobs.control import Control
 from millrace.local.sagemaker.jobs.errors import REASON_LENGTH, JobError, JobStopped
-from millrace.local.sagemaker.jobs.failure import failure_reason
 from millrace.local.sagemaker.jobs.folder import Folders, folder_of
 from millrace.local.sagemaker.jobs.job import Job, Work
 from millrace.local.sagemaker.jobs.rights import Rights
@@ -77,30 +74,9 @@ class Jobs:
         job = work.job
         job.control.check()
         self._folders.open(job.folder)
+        job.hosts.open()
         job.rights.check(job.kind, job.place, job.record)
         work.fetch()
         job.control.check()
-        command = work.command()
-        stream = self._log_stream(job)
-        try:
-            work.started()
-            ended = process.run(self._world, command, log=stream, control=job.control, on_line=work.line)
-            log.info("job %s: its program ran %.4f s, exit code %d", job.name, ended.seconds, ended.code)
-            job.control.check()
-            if ended.code != 0:
-                stream.write(f"(the job's folder is kept for a while: {job.folder.path})")
-                reason = failure_reason(
-                    ended.code, list(ended.lines), message=work.message(), inside=str(job.folder.path)
-                )
-                raise JobError(job.folder.outside(reason))
-        finally:
-            stream.close()
-        work.deliver(ended)
-
-    def _log_stream(self, job: Job) -> LogStream:
-        return LogStream(
-            self._world,
-            job.client("logs"),
-            group=f"/aws/sagemaker/{job.kind.plural}",
-            stream=f"{job.name}/algo-1-{int(self._world.clock.now())}",
-        )
+        work.execute()
+        work.deliver()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from millrace.local.images import environment_of
 from millrace.local.sagemaker.jobs import archive
+from millrace.local.sagemaker.jobs.cluster import Program, run
 from millrace.local.sagemaker.jobs.errors import REASON_LENGTH, JobError
-from millrace.local.sagemaker.jobs.job import Job
+from millrace.local.sagemaker.jobs.hosts import Host, Hosts
+from millrace.local.sagemaker.jobs.job import Job, instance_count
 from millrace.local.sagemaker.jobs.metrics import Metrics
-from millrace.local.sagemaker.jobs.process import Command, Ended
+from millrace.local.sagemaker.jobs.process import Command
 from millrace.local.sagemaker.jobs.script_mode import SUBMIT_DIRECTORY, ScriptMode
-from millrace.local.sagemaker.jobs.transfer import Source, files_below
+from millrace.local.sagemaker.jobs.transfer import SHARDED, WHOLE, Shard, Source, files_below
 
 MAX_SECONDS = 86400.0
 MESSAGES = {
@@ -37,23 +40,27 @@ class TrainingWork:
         job.kms_key = job.record["OutputDataConfig"].get("KmsKeyId") or None
         self._algorithm = job.record["AlgorithmSpecification"]
         self._metrics = Metrics([])
-        self._resources = resource_config(job.record)
         self._channels = job.record.get("InputDataConfig") or []
         self._began = job.world.clock.datetime()
 
     def fetch(self) -> None:
         self._metrics = Metrics(self._algorithm.get("MetricDefinitions") or [])
         self._secondary("Downloading")
-        ml = self.job.folder.ml
-        for part in ("model", "output/data", "code", "input/data", "input/config", "checkpoints"):
-            (ml / part).mkdir(parents=True, exist_ok=True)
-        for channel in self._channels:
-            self._fetch_channel(channel)
-        self.job.write_config("input/config/resourceconfig.json", self._resources)
-        self.job.write_config("input/config/inputdataconfig.json", self._channel_config())
-        self.job.write_config("input/config/hyperparameters.json", self.job.record.get("HyperParameters") or {})
+        hosts = self.job.hosts
+        for host in hosts.all:
+            for part in ("model", "output/data", "code", "input/data", "input/config", "checkpoints"):
+                (host.folder.ml / part).mkdir(parents=True, exist_ok=True)
+            for channel in self._channels:
+                self._fetch_channel(host, channel)
+            written = {
+                "resourceconfig": resource_config(self.job.record, host, hosts),
+                "inputdataconfig": self._channel_config(),
+                "hyperparameters": self.job.record.get("HyperParameters") or {},
+            }
+            for name, content in written.items():
+                self.job.write_config(host, f"input/config/{name}.json", content)
 
-    def _fetch_channel(self, channel: dict[str, Any]) -> None:
+    def _fetch_channel(self, host: Host, channel: dict[str, Any]) -> None:
         name = channel["ChannelName"]
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
@@ -63,28 +70,38 @@ class TrainingWork:
             raise JobError(f"ClientError: channel {name}: only InputMode File without compression is available")
         if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
             raise JobError(f"ClientError: channel {name}: S3DataType {source['S3DataType']} is not available")
-        folder = self.job.folder.ml / "input" / "data" / name
-        self.job.download(Source(source["S3Uri"], source["S3DataType"]), folder)
+        folder = host.folder.ml / "input" / "data" / name
+        sharded = source.get("S3DataDistributionType") == SHARDED
+        shard = Shard(host.number, instance_count(self.job.record)) if sharded else WHOLE
+        self.job.download(Source(source["S3Uri"], source["S3DataType"]), folder, shard=shard)
 
     def _channel_config(self) -> dict[str, dict[str, str]]:
         return {
             channel["ChannelName"]: {
                 "ContentType": channel.get("ContentType", ""),
                 "TrainingInputMode": "File",
-                "S3DistributionType": "FullyReplicated",
+                "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                    "S3DataDistributionType", "FullyReplicated"
+                ),
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
             }
             for channel in self._channels
         }
 
-    def command(self) -> Command:
-        environment = environment_of(self._algorithm.get("TrainingImage", ""))
+    def execute(self) -> None:
+        hosts = self.job.hosts
+        programs = [
+            Program(host, self._command(host, hosts), self._line, partial(_message, host)) for host in hosts.all
+        ]
+        run(self.job, programs, started=self._started)
+
+    def _command(self, host: Host, hosts: Hosts) -> Command:
         script = ScriptMode(
-            self.job.folder,
+            host.folder,
             self.job.name,
             self.job.record.get("HyperParameters") or {},
             self._channel_config(),
-            self._resources,
+            resource_config(self.job.record, host, hosts),
             self.job.place.region,
         )
         user = (self.job.record.get("Environment") or {}) | {
@@ -98,69 +115,74 @@ class TrainingWork:
         else:
             argv = ["python3", "-m", script.module, *script.arguments()]
             variables = script.variables()
-            self._unpack_code(script)
+            self._unpack_code(host, script)
         limit = (self.job.record.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", MAX_SECONDS)
         return Command(
-            argv=[self.job.folder.inside(part) for part in argv],
-            env=self.job.container_environment(user) | variables,
-            cwd=self.job.folder.path if entrypoint else self.job.folder.ml / "code",
-            environment=environment,
+            argv=[host.folder.inside(part) for part in argv],
+            env=self.job.container_environment(host, user) | variables,
+            cwd=host.folder.path if entrypoint else host.folder.ml / "code",
+            environment=environment_of(self._algorithm.get("TrainingImage", "")),
             network=not self.job.isolated,
             max_seconds=float(limit),
+            hosts=hosts.addresses,
+            peers=hosts.peers,
         )
 
-    def _unpack_code(self, script: ScriptMode) -> None:
-        code = self.job.folder.ml / "code"
+    def _unpack_code(self, host: Host, script: ScriptMode) -> None:
+        code = host.folder.ml / "code"
         origin = str(script.own.get(SUBMIT_DIRECTORY, ""))
         if origin.startswith("s3://"):
             if self.job.isolated:
                 raise JobError(f"ClientError: {SUBMIT_DIRECTORY} is {origin}: an isolated container cannot reach S3")
-            self.job.download(Source(origin), self.job.folder.tmp)
-            origin = str(self.job.folder.tmp / origin.rsplit("/", 1)[1])
+            self.job.download(Source(origin), host.folder.tmp)
+            origin = str(host.folder.tmp / origin.rsplit("/", 1)[1])
         if origin and Path(origin).is_dir():
             shutil.copytree(origin, code, dirs_exist_ok=True)
         elif origin and Path(origin).is_file():
             archive.unpack(Path(origin), code)
         else:
-            shown = self.job.folder.outside(origin)
+            shown = host.folder.outside(origin)
             raise JobError(f"ClientError: {SUBMIT_DIRECTORY} {shown!r} is neither a tar.gz file nor a folder")
         if not (code / script.program).is_file():
-            raise JobError(
-                f"AlgorithmError: {script.program} is not in {self.job.folder.outside(origin)}, exit code: 1"
-            )
+            raise JobError(f"AlgorithmError: {script.program} is not in {host.folder.outside(origin)}, exit code: 1")
         if (code / "requirements.txt").exists():
             raise JobError("ClientError: the code holds a requirements.txt; the embedded AWS installs nothing")
 
-    def started(self) -> None:
+    def _started(self) -> None:
         self._began = self.job.world.clock.datetime()
         self._secondary("Training", TrainingStartTime=self._began)
 
-    def line(self, text: str) -> None:
-        self._metrics.line(text, self.job.world.clock.datetime())
+    def _line(self, text: str) -> None:
+        """Metrics are seen while the job runs: in Describe at once, in CloudWatch a little later."""
+        if self._metrics.line(text, self.job.world.clock.datetime()):
+            objective = self.job.record.get("_Objective")
+            curve = self._metrics.curve(objective) if objective else None
+            self.job.note(FinalMetricDataList=self._metrics.final(), _Curve=curve)
+            if self._metrics.due():
+                self.job.world.spawn(self._send_metrics, name=f"metrics of {self.job.name}")
 
-    def message(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            return (self.job.folder.ml / "output" / "failure").read_text("utf-8", "replace")[:REASON_LENGTH]
-        return ""
+    def _send_metrics(self) -> None:
+        self._metrics.send(self.job.client("cloudwatch"), self.job.name)
 
-    def deliver(self, ended: Ended) -> None:
+    def deliver(self) -> None:
         self._secondary("Uploading")
         artifacts = self._upload()
         self._end("Completed", "Completed", ModelArtifacts={"S3ModelArtifacts": artifacts})
 
     def _upload(self) -> str:
-        job, ml = self.job, self.job.folder.ml
+        job, folders = self.job, [host.folder.ml for host in self.job.hosts.all]
         output = job.record["OutputDataConfig"]
         base = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
         if output.get("CompressionType") == "NONE":
             uri = f"{base}/model/"
-            files = files_below(ml / "model", uri)
+            merged = {to: path for ml in reversed(folders) for path, to in files_below(ml / "model", uri)}
+            files = [(path, to) for to, path in merged.items()]
         else:
             uri = f"{base}/model.tar.gz"
-            archive.pack(ml / "model", job.folder.path / "model.tar.gz")
+            archive.pack(job.folder.path / "model.tar.gz", *(ml / "model" for ml in folders))
             files = [(job.folder.path / "model.tar.gz", uri)]
-        if any((ml / "output" / "data").iterdir()):
-            archive.pack(ml / "output" / "data", job.folder.path / "output.tar.gz")
+        if any(any((ml / "output" / "data").iterdir()) for ml in folders):
+            archive.pack(job.folder.path / "output.tar.gz", *(ml / "output" / "data" for ml in folders))
             files.append((job.folder.path / "output.tar.gz", f"{base}/output.tar.gz"))
         job.upload()(files)
         return uri
@@ -198,18 +220,25 @@ class TrainingWork:
             **fields,
         )
         if final:
-            self._metrics.send(self.job.client("cloudwatch"), self.job.name)
+            self._send_metrics()
 
 
-def resource_config(record: dict[str, Any]) -> dict[str, Any]:
+def _message(host: Host) -> str:
+    """What the program left as its own failure message."""
+    with contextlib.suppress(FileNotFoundError):
+        return (host.folder.ml / "output" / "failure").read_text("utf-8", "replace")[:REASON_LENGTH]
+    return ""
+
+
+def resource_config(record: dict[str, Any], host: Host, hosts: Hosts) -> dict[str, Any]:
     instance = record["ResourceConfig"].get("InstanceType", "")
     return {
-        "current_host": "algo-1",
+        "current_host": host.name,
         "current_instance_type": instance,
         "current_group_name": "homogeneousCluster",
-        "hosts": ["algo-1"],
+        "hosts": hosts.names,
         "instance_groups": [
-            {"instance_group_name": "homogeneousCluster", "instance_type": instance, "hosts": ["algo-1"]}
+            {"instance_group_name": "homogeneousCluster", "instance_type": instance, "hosts": hosts.names}
         ],
         "network_interface_name": "eth0",
     }

@@ -35,20 +35,34 @@ class Source:
     kind: str = "S3Prefix"
 
 
-def download(client: Any, source: Source, folder: Path, *, role: str, check: Callable[[], None]) -> int:
+@dataclass(frozen=True)
+class Shard:
+    """One host's part of a source: every `count`-th object from `number` on, in the order of their keys."""
+
+    number: int = 0
+    count: int = 1
+
+
+WHOLE = Shard()
+SHARDED = "ShardedByS3Key"
+
+
+def download(
+    client: Any, source: Source, folder: Path, *, role: str, check: Callable[[], None], shard: Shard = WHOLE
+) -> int:
     """Copy the source into the folder; the number of objects. `check` raises when the job must end."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        objects = list(_objects(client, source, role))
+        objects = list_objects(client, source, role)[shard.number :: shard.count]
         for _, _, relative in objects:
             (folder / relative).parent.mkdir(parents=True, exist_ok=True)
 
-        def fetch(entry: tuple[str, str, str]) -> None:
+        def copy(entry: tuple[str, str, str]) -> None:
             check()
             bucket, key, relative = entry
-            _fetch(client, bucket, key, folder / relative)
+            fetch(client, bucket, key, folder / relative)
 
-        each(fetch, objects)
+        each(copy, objects)
     except (ClientError, BotoCoreError, OSError) as error:
         raise JobError(f"ClientError: Data download failed: {source.uri}: {error}") from error
     return len(objects)
@@ -64,7 +78,13 @@ def each(action: Callable[[Any], None], items: list[Any]) -> None:
         list(pool.map(action, items))
 
 
-def _fetch(client: Any, bucket: str, key: str, path: Path) -> None:
+def list_objects(client: Any, source: Source, role: str) -> list[tuple[str, str, str]]:
+    """Bucket, key and path below the folder of each object, in the order of the keys."""
+    return list(_objects(client, source, role))
+
+
+def fetch(client: Any, bucket: str, key: str, path: Path) -> None:
+    """Copy one object into a file."""
     body = client.get_object(Bucket=bucket, Key=key)["Body"]
     with path.open("wb") as file:
         for chunk in iter(lambda: body.read(1 << 20), b""):
@@ -72,7 +92,6 @@ def _fetch(client: Any, bucket: str, key: str, path: Path) -> None:
 
 
 def _objects(client: Any, source: Source, role: str) -> Iterator[tuple[str, str, str]]:
-    """Bucket, key and path below the folder of each object."""
     if source.kind == "ManifestFile":
         yield from _manifest(client, source.uri)
         return

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from millrace.local.sagemaker.pipelines.cache import CacheConfig, parse_cache_config
 from millrace.local.sagemaker.pipelines.conditions import Condition, parse_conditions
 from millrace.local.sagemaker.pipelines.errors import DefinitionError
 from millrace.local.sagemaker.pipelines.parameters import Parameter, parse_parameter
@@ -59,6 +60,7 @@ class Step:
     property_files: tuple[PropertyFile, ...] = ()
     outputs: tuple[tuple[str, str], ...] = ()
     retry_policies: tuple[RetryPolicy, ...] = ()
+    cache: CacheConfig | None = None
     function_arn: Any = None
     queue_url: Any = None
     display_name: str | None = None
@@ -138,6 +140,7 @@ def _step(raw: dict[str, Any], branch: Branch | None) -> Step:
         property_files=tuple(_property_file(_object(item)) for item in _array(raw.get("PropertyFiles") or [])),
         outputs=tuple(_output(_object(item)) for item in _array(raw.get("OutputParameters") or [])),
         retry_policies=tuple(parse_retry_policy(_object(item)) for item in _array(raw.get("RetryPolicies") or [])),
+        cache=parse_cache_config(raw["CacheConfig"], step=name, kind=kind) if raw.get("CacheConfig") else None,
         function_arn=raw.get("FunctionArn"),
         queue_url=raw.get("SqsQueueUrl"),
         display_name=raw.get("DisplayName"),

@@ -26,6 +26,7 @@ from millrace.local.sagemaker.pipelines.parameters import bind
 from millrace.local.sagemaker.pipelines.pipelines import KIND as PIPELINE
 from millrace.local.sagemaker.pipelines.pipelines import find_pipeline, version_of, who
 from millrace.local.sagemaker.pipelines.runner import Runner
+from millrace.local.sagemaker.pipelines.selection import CONFIG, prepare
 from millrace.local.sagemaker.resources import paginate
 from millrace.local.sagemaker.store import Place, Record, Store
 from millrace.local.service import Caller, Handler, ServiceError
@@ -82,7 +83,7 @@ class ExecutionOperations:
         token = params["ClientRequestToken"]
         for record in self._store.all(place, KIND):
             if record["_Pipeline"] == pipeline["PipelineName"] and record["_Token"] == token:
-                if record["_Given"] != given:
+                if record["_Given"] != given or record.get(CONFIG) != params.get(CONFIG):
                     raise ServiceError(
                         "ConflictException",
                         f"ClientRequestToken {token} was used before with other parameters, "
@@ -95,9 +96,12 @@ class ExecutionOperations:
         version = params.get("PipelineVersionId") or len(pipeline["_Versions"])
         text = version_of(pipeline, version)
         try:
-            bound = bind(read_definition(text)[0].parameters, given)
+            definition, graph = read_definition(text)
+            bound = bind(definition.parameters, given)
         except ParameterError as error:
             raise ServiceError("ValidationException", str(error)) from error
+        selective = params.get(CONFIG)
+        steps = prepare(self._store, Place.of(caller), pipeline, graph, selective) if selective else {}
         now = self._world.clock.datetime()
         execution_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(ID_CHARACTERS))
         record = {
@@ -121,7 +125,8 @@ class ExecutionOperations:
             "_Given": given,
             "_Parameters": [{"Name": name, "Value": as_text(value)} for name, value in bound.items()],
             "_Definition": text,
-            "_Steps": {},
+            "_Steps": steps,
+            CONFIG: selective,
         }
         return {key: value for key, value in record.items() if value is not None}
 
@@ -272,6 +277,6 @@ def _given(params: dict[str, Any]) -> dict[str, str]:
 
 
 def _refuse_unsupported(params: dict[str, Any]) -> None:
-    for name in ("SelectiveExecutionConfig", "PipelineVersionAlias", "MlflowExperimentName"):
+    for name in ("PipelineVersionAlias", "MlflowExperimentName"):
         if params.get(name):
             raise ServiceError("ValidationException", f"{name} is not supported by the embedded AWS yet.")

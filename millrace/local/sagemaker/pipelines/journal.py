@@ -122,6 +122,7 @@ class Journal:
             "stepType": step["_Type"],
             "previousStepStatus": previous,
             "currentStepStatus": step["StepStatus"],
+            "cacheHitResult": camel_case(step.get("CacheHitResult")),
             "failureReason": step.get("FailureReason"),
         }
         self._publish(record, STEP_EVENT, detail)

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from millrace.local.sagemaker.pipelines.cache import ATTRIBUTES, cache_key
+from millrace.local.sagemaker.pipelines.cache_hits import find_hit
 from millrace.local.sagemaker.pipelines.checks import read_definition
 from millrace.local.sagemaker.pipelines.context import RunningStep
 from millrace.local.sagemaker.pipelines.errors import PipelineProblem
@@ -14,6 +16,7 @@ from millrace.local.sagemaker.pipelines.journal import STEPS_FAILED, Journal
 from millrace.local.sagemaker.pipelines.parameters import bind
 from millrace.local.sagemaker.pipelines.retries import policy_for
 from millrace.local.sagemaker.pipelines.schedule import Schedule, State
+from millrace.local.sagemaker.pipelines.selection import restricted, selected_steps
 from millrace.local.sagemaker.pipelines.steps import step_type
 from millrace.local.sagemaker.pipelines.steps.base import Ended, ShuttingDown, StepFailed
 from millrace.local.sagemaker.store import Store
@@ -32,7 +35,8 @@ class Runner:
         self._store = store
         self._journal = journal
         self._record = journal.record
-        self._definition, graph = read_definition(self._record["_Definition"])
+        self._definition, whole = read_definition(self._record["_Definition"])
+        graph = restricted(whole, selected_steps(self._record))
         self._parameters = bind(
             self._definition.parameters, {each["Name"]: each["Value"] for each in self._record["_Parameters"]}
         )
@@ -93,7 +97,7 @@ class Runner:
 
     def _run_step(self, context: RunningStep) -> None:
         try:
-            ended = self._run_until_given_up(context)
+            ended = self._from_cache(context) or self._run_until_given_up(context)
         except ShuttingDown:
             self._abandon()
             return
@@ -105,6 +109,31 @@ class Runner:
         with self._moved:
             self._schedule.finish(context.step.name, ended.state, outcome=ended.outcome)
             self._moved.notify_all()
+
+    def _from_cache(self, context: RunningStep) -> Ended | None:
+        """The result of an earlier run of the step with the same values, if it may be taken."""
+        step = context.step
+        if step.cache is None or step.type not in ATTRIBUTES:
+            return None
+        try:
+            key = cache_key(step.type, context.resolve(dict(step.arguments)))
+        except PipelineProblem as problem:
+            return Ended(State.FAILED, f"ClientError: {problem}")
+        hit = find_hit(
+            self._store,
+            context.place,
+            pipeline=self._record["PipelineArn"],
+            step=step.name,
+            key=key,
+            now=self._world.clock.datetime(),
+            expire_after=step.cache.expire_after,
+        )
+        if hit is None:
+            self._journal.update_step(step.name, _CacheKey=key)
+            return None
+        result = {"SourcePipelineExecutionArn": hit.execution_arn}
+        self._journal.update_step(step.name, CacheHitResult=result, Metadata=hit.step["Metadata"])
+        return Ended(State.SUCCEEDED, properties=hit.step["_Properties"])
 
     def _abandon(self) -> None:
         with self._moved:

@@ -17,6 +17,8 @@ from millrace.local.sagemaker.pipelines.steps.model import MODEL
 from millrace.local.sagemaker.pipelines.steps.processing import PROCESSING
 from millrace.local.sagemaker.pipelines.steps.register_model import REGISTER_MODEL
 from millrace.local.sagemaker.pipelines.steps.training import TRAINING
+from millrace.local.sagemaker.pipelines.steps.transform import TRANSFORM
+from millrace.local.sagemaker.pipelines.steps.tuning import TUNING
 
 STEP_TYPES: Mapping[str, StepType] = {
     "Callback": CALLBACK,
@@ -27,10 +29,12 @@ STEP_TYPES: Mapping[str, StepType] = {
     "Processing": PROCESSING,
     "RegisterModel": REGISTER_MODEL,
     "Training": TRAINING,
+    "Transform": TRANSFORM,
+    "Tuning": TUNING,
 }
 NOT_YET = (
     "AutoML", "ClarifyCheck", "EMR", "EMRServerless", "Endpoint", "EndpointConfig", "InferenceComponent",
-    "Lineage", "QualityCheck", "Transform", "Tuning",
+    "Lineage", "QualityCheck",
 )  # fmt: skip
 
 

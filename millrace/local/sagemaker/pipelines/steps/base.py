@@ -98,13 +98,17 @@ def random_text(characters: int) -> str:
     return "".join(secrets.choice(ALPHANUMERIC) for _ in range(characters))
 
 
-def resource_name(context: StepContext, prefix: str | None = None) -> str:
-    """`pipelines-<execution>-<step>-<random>`, as the service names what a step makes, within 63 characters."""
-    head = f"{prefix or 'pipelines'}-{context.execution_id}-"
-    room = JOB_NAME_CHARACTERS - len(head) - RANDOM_CHARACTERS - 1
+def resource_name(context: StepContext, prefix: str | None = None, *, characters: int = JOB_NAME_CHARACTERS) -> str:
+    """`pipelines-<execution>-<step>-<random>`, as the service names what a step makes.
+
+    Where fewer than 63 characters are allowed, the first word and the end of the step's name are left out.
+    """
+    short = characters < JOB_NAME_CHARACTERS
+    head = f"{context.execution_id}-" if short else f"{prefix or 'pipelines'}-{context.execution_id}-"
+    room = characters - len(head) - RANDOM_CHARACTERS - 1
     middle = "" if prefix else context.step.name.replace("_", "-")[: max(0, room)].strip("-")
     name = f"{head}{middle}-" if middle else head
-    return name[: JOB_NAME_CHARACTERS - RANDOM_CHARACTERS] + random_text(RANDOM_CHARACTERS)
+    return name[: characters - RANDOM_CHARACTERS] + random_text(RANDOM_CHARACTERS)
 
 
 def call(context: StepContext, service: str, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from millrace.local.sagemaker.pipelines.references import StepReference, path_te
 from millrace.local.sagemaker.pipelines.retries import fault_of_job
 from millrace.local.sagemaker.pipelines.schedule import State
 from millrace.local.sagemaker.pipelines.steps.base import (
+    JOB_NAME_CHARACTERS,
     Ended,
     ShuttingDown,
     StepContext,
@@ -26,28 +28,46 @@ RUNNING = ("InProgress", "Stopping", "Pending", "Starting")
 
 
 @dataclass(frozen=True)
+class Listing:
+    """A List operation about the job, and how it is asked once the job has ended."""
+
+    operation: str
+    options: Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class JobStep:
-    """A step whose work is one job: Create<kind>, watched by Describe<kind>, ended early by Stop<kind>."""
+    """A step whose work is one job: Create<kind>, watched by Describe<kind>, ended early by Stop<kind>.
+
+    A `listing` belongs to the step's properties as well; `characters` bounds the job's name.
+    """
 
     kind: str
     metadata: str
     retryable: bool = True
+    listing: Listing | None = None
+    characters: int = JOB_NAME_CHARACTERS
 
     def check(self, step: Step) -> None:
         check_arguments(step.arguments, shapes.input_shape(f"Create{self.kind}"))
 
     def check_reference(self, step: Step, reference: StepReference) -> None:
         text = f"Steps.{step.name}.{path_text(reference.path)}"
-        check_property(reference.path, shapes.output_shape(f"Describe{self.kind}"), reference=text)
+        listed = self.listing and reference.path[0] in shapes.output_shape(self.listing.operation).members
+        operation = self.listing.operation if self.listing and listed else f"Describe{self.kind}"
+        check_property(reference.path, shapes.output_shape(operation), reference=text)
 
     def run(self, context: StepContext) -> Ended:
         key = f"{self.kind}Name"
-        name = resource_name(context, _prefix(context, key))
+        name = resource_name(context, _prefix(context, key), characters=self.characters)
         arguments = request(context, f"Create{self.kind}", **{key: name}) | {key: name}
         made = call(context, "sagemaker", f"Create{self.kind}", arguments)
         context.note({self.metadata: {"Arn": made[f"{self.kind}Arn"]}})
         self._watch(context, name)
         described = call(context, "sagemaker", f"Describe{self.kind}", {key: name})
+        if self.listing:
+            more = {key: name} | self.listing.options(described)
+            described = call(context, "sagemaker", self.listing.operation, more) | described
         return self._ended(described, stopping=context.stopping.is_set())
 
     def _watch(self, context: StepContext, name: str) -> None:

@@ -1,0 +1,99 @@
+"""What a check looks for and what it finds. Used by `check.py` and the modules beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+MEGABYTE = 1_000_000
+SHOWN = 40
+
+
+class TriggerFacts(Protocol):
+    """What a check needs of a model's [trigger] settings."""
+
+    @property
+    def largest_file_mb(self) -> int: ...
+
+
+class ModelFacts(Protocol):
+    """What a check needs of a model's settings."""
+
+    @property
+    def problem(self) -> str: ...
+    @property
+    def tables(self) -> Sequence[str]: ...
+    @property
+    def join_key(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def numeric(self) -> Sequence[str]: ...
+    @property
+    def categorical(self) -> Sequence[str]: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
+    @property
+    def trigger(self) -> TriggerFacts: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a file cannot be a table of the model: a code for programs, a sentence for people."""
+
+    code: str
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What every file of one table must be like."""
+
+    table: str
+    base: str
+    problem: str
+    join_key: str
+    label: str
+    numeric: frozenset[str]
+    required: tuple[str, ...]
+    known: frozenset[str]
+    missing: frozenset[str]
+    joined: bool
+    largest_bytes: int
+
+    @classmethod
+    def of(cls, model: ModelFacts, table: str) -> TableSpec:
+        """One table of a model. Which of several tables holds a feature is nowhere said, so none must hold it."""
+        base, joined = model.tables[0], len(model.tables) > 1
+        features = (*model.numeric, *model.categorical)
+        labels = (model.label,) if table == base else ()
+        return cls(
+            table=table,
+            base=base,
+            problem=model.problem,
+            join_key=model.join_key,
+            label=model.label,
+            numeric=frozenset(model.numeric),
+            required=(model.join_key, *labels, *(() if joined else features)),
+            known=frozenset((model.join_key, model.label, *features)),
+            missing=frozenset(model.missing),
+            joined=joined,
+            largest_bytes=model.trigger.largest_file_mb * MEGABYTE,
+        )
+
+    @property
+    def is_base(self) -> bool:
+        return self.table == self.base
+
+
+def shown(text: str) -> str:
+    """A value out of a file, short enough for a sentence."""
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Some names of a file for a sentence."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more

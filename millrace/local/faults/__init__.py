@@ -1,0 +1,1 @@
+"""Faults on request: events that come twice, late, in another order or never, throttled calls, crashed functions."""

@@ -1,0 +1,115 @@
+"""What CreateHyperParameterTuningJob asks for, checked, as one record: `operations` makes it, `tuner` works by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from millrace.local.sagemaker.tuning.ranges import Range, parse_ranges, refused
+from millrace.local.sagemaker.tuning.search import Search, search_of
+
+NOT_AVAILABLE = ("TrainingJobDefinitions", "WarmStartConfig", "Autotune")
+OF_DEFINITION = ("HyperParameterTuningResourceConfig", "CheckpointConfig")
+# Of a TrainingJobDefinition, what a CreateTrainingJob request takes as it stands.
+COPIED = (
+    "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition",
+    "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining",
+    "Environment",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One tuning job as asked for."""
+
+    ranges: tuple[Range, ...]
+    objective: str
+    maximize: bool
+    most: int | None
+    parallel: int
+    seconds: float | None
+    early_stopping: bool
+    target: float | None
+    patience: int | None
+    static: Mapping[str, str]
+    training: Mapping[str, Any]
+    definition_name: str | None
+    strategy: str
+    seed: int | None
+
+    def is_enough(self, value: float) -> bool:
+        """Whether the objective has reached TargetObjectiveMetricValue."""
+        if self.target is None:
+            return False
+        return value >= self.target if self.maximize else value <= self.target
+
+    def search(self) -> Search:
+        return search_of(self.strategy, self.ranges, seed=self.seed, jobs=self.most)
+
+
+def read_request(params: Mapping[str, Any]) -> Tuning:
+    """The record of a request; a ValidationException says what is wrong or not available."""
+    definition = _available(params)
+    config = params["HyperParameterTuningJobConfig"]
+    objective = config.get("HyperParameterTuningJobObjective")
+    if not objective:
+        raise refused("HyperParameterTuningJobObjective is required.")
+    ranges = parse_ranges(config.get("ParameterRanges") or {})
+    static = definition.get("StaticHyperParameters") or {}
+    both = sorted({each.name for each in ranges} & set(static))
+    if both:
+        raise refused(f"The hyperparameter {both[0]} is static and has a range: it can only be one of them.")
+    _check_objective(objective["MetricName"], definition["AlgorithmSpecification"])
+    limits = config["ResourceLimits"]
+    criteria = config.get("TuningJobCompletionCriteria") or {}
+    tuning = Tuning(
+        ranges=ranges,
+        objective=objective["MetricName"],
+        maximize=objective["Type"] == "Maximize",
+        most=limits.get("MaxNumberOfTrainingJobs"),
+        parallel=limits["MaxParallelTrainingJobs"],
+        seconds=limits.get("MaxRuntimeInSeconds"),
+        early_stopping=config.get("TrainingJobEarlyStoppingType") == "Auto",
+        target=criteria.get("TargetObjectiveMetricValue"),
+        patience=(criteria.get("BestObjectiveNotImproving") or {}).get("MaxNumberOfTrainingJobsNotImproving"),
+        static=static,
+        training=_training_request(definition),
+        definition_name=definition.get("DefinitionName"),
+        strategy=config["Strategy"],
+        seed=config.get("RandomSeed"),
+    )
+    tuning.search()
+    if tuning.most is None and tuning.strategy != "Grid":
+        raise refused("ResourceLimits.MaxNumberOfTrainingJobs is required.")
+    return tuning
+
+
+def _available(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The training job definition; what the embedded AWS lacks is refused by its name."""
+    definition: Mapping[str, Any] | None = params.get("TrainingJobDefinition")
+    given = [name for name in NOT_AVAILABLE if params.get(name)]
+    given += [name for name in OF_DEFINITION if (definition or {}).get(name)]
+    criteria = params["HyperParameterTuningJobConfig"].get("TuningJobCompletionCriteria") or {}
+    if (criteria.get("ConvergenceDetected") or {}).get("CompleteOnConvergence") == "Enabled":
+        given.append("ConvergenceDetected")
+    if given:
+        raise refused(f"{given[0]} is not available for tuning jobs of the embedded AWS.")
+    if not definition:
+        raise refused("TrainingJobDefinition is required.")
+    if not definition.get("ResourceConfig"):
+        raise refused("TrainingJobDefinition.ResourceConfig is required.")
+    return definition
+
+
+def _check_objective(metric: str, algorithm: Mapping[str, Any]) -> None:
+    known = [entry["Name"] for entry in algorithm.get("MetricDefinitions") or ()]
+    if metric not in known:
+        raise refused(
+            f"The objective metric {metric} is not among the MetricDefinitions: {', '.join(known) or 'there are none'}."
+        )
+
+
+def _training_request(definition: Mapping[str, Any]) -> dict[str, Any]:
+    request = {name: definition[name] for name in COPIED if name in definition}
+    return request | {"AlgorithmSpecification": dict(definition["AlgorithmSpecification"])}

@@ -1,0 +1,130 @@
+"""What tells people that something is wrong, or too quiet: the alarms, and the topic that they tell it to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from settings import ModelSettings
+from stacks.alarm_topic import AlarmTopic
+from stacks.naming import Naming
+from stacks.trigger import NAMESPACE
+from stacks.worker_queue import WorkerQueue
+
+MINUTES = 5
+QUEUE_AGE_MINUTES = 45
+"""Longer than a message needs that is retried once after a crash: it is hidden for six times the function's limit."""
+
+
+class WatchStack(Stack):
+    """Queues and functions, the schedule, and the age of each model."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        naming: Naming,
+        models: Sequence[ModelSettings],
+        workers: Sequence[WorkerQueue],
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id_, description="Millrace: alarms")
+        self._naming = naming
+        self._tell = actions.SnsAction(AlarmTopic(self, "Topic", naming=naming, key=key))
+        for worker in workers:
+            self._watch_worker(worker)
+        self._watch_schedule()
+        for model in models:
+            self._watch_age(model)
+
+    def _watch_worker(self, worker: WorkerQueue) -> None:
+        purpose = worker.name.removeprefix(self._naming.of(""))
+        self._alarm(
+            f"{purpose}-queue-age",
+            f"A message has waited in the queue {worker.name} for {QUEUE_AGE_MINUTES} minutes",
+            metric=_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName=worker.name),
+            over=QUEUE_AGE_MINUTES * 60,
+        )
+        self._alarm(
+            f"{purpose}-dead-letters",
+            f"The queue {worker.name} gave up a message; `millrace replay dlq` sends it again",
+            metric=_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=f"{worker.name}-dlq"),
+            over=0,
+        )
+        self._alarm(
+            f"{purpose}-errors",
+            f"The function {worker.name} crashed or ran out of time",
+            metric=_metric("AWS/Lambda", "Errors", "Sum", FunctionName=worker.name),
+            over=0,
+        )
+
+    def _watch_schedule(self) -> None:
+        """Silence is the alarm, so it also rings from the first deployment until the first look.
+
+        Left missing, the silent hours would count late: CloudWatch then looks at older ones instead.
+        """
+        hours = self._naming.account.alarms.schedule_silent_hours
+        looks = _metric(NAMESPACE, "ScheduledLook", "Sum", hours=1)
+        self._alarm(
+            "schedule-silent",
+            f"No schedule has made `start_pipeline` look for new data in the last {hours} hours",
+            metric=cloudwatch.MathExpression(
+                expression="FILL(looks, 0)", using_metrics={"looks": looks}, period=Duration.hours(1)
+            ),
+            below=1,
+            periods=hours,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _watch_age(self, model: ModelSettings) -> None:
+        hours = model.alarms.model_age_hours
+        self._alarm(
+            f"model-age-{model.name}",
+            f"The newest model of {model.name} is older than {hours} hours",
+            metric=_metric(NAMESPACE, "ModelAgeHours", "Maximum", hours=1, Model=model.name),
+            over=hours,
+            # The schedule reports the age; between two reports it has not become less.
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        )
+
+    def _alarm(
+        self,
+        purpose: str,
+        description: str,
+        *,
+        metric: cloudwatch.IMetric,
+        over: float | None = None,
+        below: float | None = None,
+        periods: int = 1,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
+        operators = cloudwatch.ComparisonOperator
+        alarm = cloudwatch.Alarm(
+            self,
+            f"Alarm-{purpose}",
+            alarm_name=self._naming.of(purpose),
+            alarm_description=description,
+            metric=metric,
+            threshold=over if over is not None else below or 0,
+            comparison_operator=operators.GREATER_THAN_THRESHOLD if over is not None else operators.LESS_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=missing,
+        )
+        alarm.add_alarm_action(self._tell)
+        alarm.add_ok_action(self._tell)
+
+
+def _metric(namespace: str, name: str, statistic: str, *, hours: int = 0, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace,
+        metric_name=name,
+        statistic=statistic,
+        dimensions_map=dimensions,
+        period=Duration.hours(hours) if hours else Duration.minutes(MINUTES),
+    )
