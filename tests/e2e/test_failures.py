@@ -18,7 +18,7 @@ from tests.e2e.conftest import MODEL, RAW, Deployed
 
 @pytest.fixture(scope="module")
 def broken_run(deployed: Deployed, tables: Path) -> str:
-    """The ARN of a run whose claims hold a word where a number belongs, too far down for the check of the first rows."""
+    """The ARN of a run whose claims hold a word where a number belongs, below the rows that the starter checks."""
     lines = (tables / "claims.csv").read_text().splitlines()
     columns = lines[0].split(",")
     values = lines[-1].split(",")
