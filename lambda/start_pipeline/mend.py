@@ -54,7 +54,14 @@ class Mender:
                 all_readable = False
             else:
                 files[step.item] = _state(revived)
+        self._look_again_if_gone(found, files)
         return all_readable
+
+    def _look_again_if_gone(self, found: Comparison, files: Mapping[str, FileState]) -> None:
+        """Deleted for good since it was listed: an older version is the current one now, and belongs in its place."""
+        for step in (*found.admit, *found.revive):
+            if step.item in files and files[step.item].state == DELETED:
+                raise Again(f"{step.version.key} was deleted while it was checked")
 
     def _close(self, found: Comparison, files: dict[str, FileState]) -> None:
         """Only while the lock is free: a run that takes a file must not find it closed meanwhile."""

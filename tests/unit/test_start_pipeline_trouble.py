@@ -221,6 +221,29 @@ def test_a_version_that_vanishes_while_it_is_copied_leads_to_another_look(world:
     assert [len(files) for files in world.manifests()] == [2]
 
 
+def test_a_version_deleted_while_it_is_checked_gives_its_place_to_the_older_one(world: Lab) -> None:
+    """Listed as hidden by a version that is gone, the older one would be missing from a run on neither."""
+    older = world.upload("claims/a.csv")
+    world.upload("customers/a.csv")
+    world.settle()
+    world.end()
+    world.settle()
+    newer = world.upload("claims/a.csv", CLAIMS + b"3,0,1\n", tell=False)
+    world.upload("claims/b.csv")
+    listed: list[str] = []
+
+    def on(name: str, when: str) -> None:
+        if name == "s3:ListObjectVersions" and when == "after" and not listed:
+            listed.append(newer)
+            world.s3.delete_object(Bucket=RAW, Key=f"raw/{MODEL}/claims/a.csv", VersionId=newer)
+
+    world.calls.on = on
+    world.settle()
+    assert listed
+    assert ("claims/a.csv", older) in world.manifests()[-1]
+    assert len(world.manifests()[-1]) == 3
+
+
 def test_the_copy_is_of_the_version_that_was_listed(world: Lab) -> None:
     world.upload("claims/a.csv")
     world.upload("customers/a.csv")
