@@ -60,9 +60,7 @@ class _Batch:
     def work(self, records: Iterable[Record]) -> None:
         tasks: list[_Task] = []
         for record in records:
-            self._try(
-                [record], lambda record=record: tasks.append(_Task(record, parse(record["body"], self._settings)))
-            )
+            self._try([record], self._read, record, tasks)
         self._arrivals([task for task in tasks if isinstance(task.request, Upload | Replay)])
         self._looks([task for task in tasks if isinstance(task.request, LookDue)])
         for task in tasks:
