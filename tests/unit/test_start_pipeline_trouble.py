@@ -386,7 +386,7 @@ def test_time_that_runs_out_ends_in_another_invocation(world: Lab, monkeypatch: 
 
 
 def test_logs_are_json_lines_that_say_what_about_whom(world: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="start_pipeline")
     world.upload("claims/a.csv")
     world.upload("customers/a.csv")
     world.settle()
