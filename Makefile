@@ -10,18 +10,23 @@ XGBOOST := $(ENVIRONMENTS)/sagemaker-xgboost-3.2-0
 LAMBDA := $(ENVIRONMENTS)/lambda-python
 TOOLKIT := $(ENVIRONMENTS)/toolkit
 CHECKS := $(ENVIRONMENTS)/checks
+PARITY := $(ENVIRONMENTS)/parity
+PARITY_TOOLKIT := $(ENVIRONMENTS)/parity-toolkit
 PYTHONS := $(PYTHON) python3 python3.12 python3.13 python3.11
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+IMAGE_PYTHONS := $(PYTHON312) python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python3.12)
+IS_312 := import sys; sys.exit(sys.version_info[:2] != (3, 12))
 PROBLEM := Millrace needs Python 3.11, 3.12 or 3.13, and none of these is one: $(strip $(PYTHONS)).
 SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(BIN)/millrace
 
 SEEDS ?= 200
 FIRST_SEED ?= 1
 WHERE ?= both
+DATA ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test chaos check lint gates lock synth cdk cdk-check clean distclean
+.PHONY: help setup demo test chaos parity quality check lint gates lock synth cdk cdk-check clean distclean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +41,15 @@ test: setup $(TOOLKIT)/.packages ## all tests
 
 chaos: setup ## seeded histories of uploads in which everything goes wrong: make chaos SEEDS=200 FIRST_SEED=1
 	@$(BIN)/python tests/chaos --seeds $(SEEDS) --first $(FIRST_SEED) --where $(WHERE)
+
+parity: $(PARITY)/.packages $(PARITY_TOOLKIT)/.packages ## the step code's tests with exactly the image's packages, on its Python 3.12
+	@$(PARITY)/bin/python -m pytest tests/steps tests/toolkit
+
+quality: setup ## how good the models are on the public data: make quality DATA=<folder with claims.csv, customers.csv, abalone.data>
+	@if [ ! -d "$(DATA)" ]; then \
+		echo "DATA is '$(DATA)': name the folder with claims.csv, customers.csv and abalone.data" >&2; exit 2; \
+	fi
+	@$(XGBOOST)/bin/python benchmarks/quality.py "$(DATA)"
 
 check: setup $(CHECKS)/.packages ## everything static: `lint` and `gates`, side by side
 	@$(MAKE) --no-print-directory --jobs 2 lint gates
@@ -62,6 +76,7 @@ lock: $(UV) ## pin the newest packages that the requirements*.in files allow
 	@$(COMPILE) requirements.in --output-file requirements.lock
 	@$(COMPILE) requirements-image.in --output-file requirements-image.lock
 	@$(COMPILE) requirements-lambda.in --output-file requirements-lambda.lock
+	@$(COMPILE) requirements-parity.in --output-file requirements-parity.lock
 	@$(COMPILE) requirements-checks.in --output-file requirements-checks.lock
 	@$(COMPILE) requirements-toolkit.in --override requirements-toolkit.override --output-file requirements-toolkit.lock
 
@@ -100,12 +115,24 @@ $(XGBOOST)/.packages: requirements-image.lock
 $(LAMBDA)/.packages: requirements-lambda.lock
 $(TOOLKIT)/.packages: requirements-toolkit.lock
 $(CHECKS)/.packages: requirements-checks.lock
+$(PARITY)/.packages: requirements-parity.lock | $(PARITY)/bin/python
+$(PARITY_TOOLKIT)/.packages: requirements-toolkit.lock | $(PARITY_TOOLKIT)/bin/python
 
 $(ENVIRONMENTS)/%/.packages: $(UV)
 	@echo "Installing the runtime $*"
 	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(@D)
 	@$(UV_INSTALL) --python $(@D)/bin/python $(filter %.lock,$^)
 	@touch $@
+
+$(PARITY)/bin/python $(PARITY_TOOLKIT)/bin/python: | $(UV)
+	@for python in $(IMAGE_PYTHONS); do \
+		if "$$python" -c '$(IS_312)' 2> /dev/null; then \
+			exec $(UV) venv --quiet --python "$$python" $(@D)/..; \
+		fi; \
+	done; \
+	echo "The image runs Python 3.12, and none of these is one: $(strip $(IMAGE_PYTHONS))." >&2; \
+	echo "Install it, or name it: make parity PYTHON312=/path/to/python3.12" >&2; \
+	exit 1
 
 $(BIN)/millrace: Makefile | $(BIN)/python
 	@$(BIN)/python -c 'import pathlib, sysconfig; \

@@ -39,20 +39,28 @@ def run(folder: Path, *, claims: Path, customers: Path, assembly: Path, argument
     for table, path in (("claims", claims), ("customers", customers)):
         (data / table).mkdir(parents=True)
         shutil.copyfile(path, data / table / "00000.csv")
-    archive = next(assembly.rglob("asset.*.zip"))
-    with tarfile.open(next(assembly.rglob("asset.*.tar.gz"))) as packed:
+    archive = assembly_file(assembly, arguments.code_zip)
+    with tarfile.open(assembly_file(assembly, arguments.code_tar)) as packed:
         packed.extractall(code, filter="data")
-    for made in (model, folder / "packed"):
+    for made in (model, folder / "packed", folder / "champion"):
         made.mkdir()
+    (folder / "champion" / "no-champion.json").write_text("{}")
     preprocess = _timed(folder, str(archive), "preprocess", "--data", data, "--output", parts)
     channels = {f"SM_CHANNEL_{part.upper()}": str(parts / part) for part in ("train", "validation", "features")}
     train = _timed(code, "-m", "train", *arguments.train, SM_MODEL_DIR=str(model), **channels)
     with tarfile.open(folder / "packed" / "model.tar.gz", "w:gz") as target:
         target.add(model, arcname=".")
-    where = ["--model", folder / "packed", "--test", parts / "test", "--output", folder / "evaluation"]
-    evaluate = _timed(folder, str(archive), "evaluate", *where, *arguments.evaluate)
+    where = {"model": "packed", "champion": "champion", "test": "parts/test", "output": "evaluation"}
+    folders = [word for name, path in where.items() for word in (f"--{name}", folder / path)]
+    evaluate = _timed(folder, str(archive), "evaluate", *folders, *arguments.evaluate)
     shutil.rmtree(folder)
     return ByHand(preprocess, train, evaluate)
+
+
+def assembly_file(assembly: Path, key: str) -> Path:
+    """The asset that was published under `<hash>.<extension>`; the file in the assembly may end in .tar.gz."""
+    [found] = assembly.rglob(f"asset.{key.partition('.')[0]}.*")
+    return found
 
 
 def _timed(cwd: Path, *argv: object, **env: str) -> float:

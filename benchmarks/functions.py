@@ -7,7 +7,7 @@ import time
 import uuid
 
 from benchmarks.embedded import Embedded, eventually
-from benchmarks.runs import RAW, STARTER
+from benchmarks.runs import MODEL, RAW, STARTER
 
 LOG_GROUP = f"/aws/lambda/{STARTER}"
 STARTED = re.compile(r"START RequestId: (\S+)")
@@ -32,7 +32,7 @@ def uploads_to_lambda(embedded: Embedded, count: int) -> list[float]:
     for _ in range(count):
         before = _starts(embedded)
         began = time.time()
-        s3.put_object(Bucket=RAW, Key=f"raw/no-such-model/table/{uuid.uuid4().hex}.csv", Body=b"x\n")
+        s3.put_object(Bucket=RAW, Key=f"raw/{MODEL}/no-such-table/{uuid.uuid4().hex}.csv", Body=b"x\n")
         started = eventually(lambda known=before: _starts(embedded) - known, what="the function's start")
         seconds.append(min(moment for _, moment in started) / 1000 - began)
     return seconds

@@ -13,7 +13,7 @@ import time
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmarks.embedded import ACCOUNT, REGION, Embedded, eventually
@@ -32,8 +32,10 @@ PROGRAM = re.compile(r"job (\S+): its program ran ([0-9.]+) s")
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the scripts of a run were given beyond their folders."""
+    """What the scripts of a run were given: the archives with the code, and words beyond their folders."""
 
+    code_zip: str
+    code_tar: str
     train: list[str]
     evaluate: list[str]
 
@@ -122,7 +124,12 @@ def _arguments(sagemaker: Any, steps: dict[str, dict[str, Any]]) -> Arguments:
     pairs = zip(words[::2], words[1::2], strict=True)
     own = [word for pair in pairs if not pair[1].startswith("/opt/ml") for word in pair]
     hyperparameters = {name: text for name, text in trained.items() if not name.startswith("sagemaker_")}
-    return Arguments([word for name, text in hyperparameters.items() for word in (f"--{name}", text.strip('"'))], own)
+    return Arguments(
+        code_zip=PurePosixPath(evaluated["ContainerEntrypoint"][1]).name,
+        code_tar=PurePosixPath(trained["sagemaker_submit_directory"].strip('"')).name,
+        train=[word for name, text in hyperparameters.items() for word in (f"--{name}", text.strip('"'))],
+        evaluate=own,
+    )
 
 
 def _seconds(moment: datetime) -> float:

@@ -1,4 +1,4 @@
-"""What one may change per run, with the settings as defaults. `definition.py` uses them in the steps."""
+"""What one may change per run, with the settings as defaults. The modules of the steps use them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ CODE_CHANNEL = "/opt/ml/input/data/code"
 
 @dataclass(frozen=True)
 class RunParameters:
-    """The pipeline's parameters, in the order in which they are shown."""
+    """The pipeline's parameters, in the order in which they are shown; None for those that the model does not have.
+
+    Costs belong to binary problems. A hyperparameter that is searched for has a range instead of a parameter.
+    """
 
     input_uri: Parameter
-    auc_floor: Parameter
-    max_depth: Parameter
-    num_round: Parameter
-    eta: Parameter
-    false_negative_cost: Parameter
-    false_positive_cost: Parameter
+    floor: Parameter
+    min_support: Parameter
+    confidence: Parameter
+    max_depth: Parameter | None
+    num_round: Parameter | None
+    eta: Parameter | None
+    false_negative_cost: Parameter | None
+    false_positive_cost: Parameter | None
     processing_instance_type: Parameter
     training_instance_type: Parameter
     approval_status: Parameter
@@ -34,15 +39,18 @@ class RunParameters:
     def of(cls, model: ModelSettings) -> RunParameters:
         from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 
-        chosen = model.hyperparameters
+        chosen = {name: value for name, value in model.hyperparameters.items() if name not in tuned(model)}
+        gate, costs = model.gate, model.costs
         return cls(
             input_uri=ParameterString("InputUri"),
-            auc_floor=ParameterFloat("AucFloor", model.auc_floor),
-            max_depth=ParameterInteger("MaxDepth", int(chosen["max_depth"])),
-            num_round=ParameterInteger("NumRound", int(chosen["num_round"])),
-            eta=ParameterFloat("Eta", float(chosen["eta"])),
-            false_negative_cost=ParameterFloat("FalseNegativeCost", model.false_negative_cost),
-            false_positive_cost=ParameterFloat("FalsePositiveCost", model.false_positive_cost),
+            floor=ParameterFloat(gate.parameter, gate.floor),
+            min_support=ParameterInteger("MinSupport", gate.min_support),
+            confidence=ParameterFloat("Confidence", gate.confidence),
+            max_depth=ParameterInteger("MaxDepth", int(chosen["max_depth"])) if "max_depth" in chosen else None,
+            num_round=ParameterInteger("NumRound", int(chosen["num_round"])) if "num_round" in chosen else None,
+            eta=ParameterFloat("Eta", float(chosen["eta"])) if "eta" in chosen else None,
+            false_negative_cost=ParameterFloat("FalseNegativeCost", costs.false_negative) if costs else None,
+            false_positive_cost=ParameterFloat("FalsePositiveCost", costs.false_positive) if costs else None,
             processing_instance_type=ParameterString("ProcessingInstanceType", model.processing.instance_type),
             training_instance_type=ParameterString("TrainingInstanceType", model.training.instance_type),
             approval_status=ParameterString(
@@ -54,8 +62,8 @@ class RunParameters:
         )
 
     def hyperparameters(self, model: ModelSettings) -> dict[str, Any]:
-        """Train's hyperparameters: strings, as the API wants them, with the run's values put in."""
-        fixed = {name: str(value) for name, value in sorted(model.hyperparameters.items())}
+        """What training gets whatever is searched for: strings, as the API wants them, with the run's values put in."""
+        fixed = {name: str(value) for name, value in sorted(model.hyperparameters.items()) if name not in tuned(model)}
         changeable = {
             "max_depth": self.max_depth,
             "num_round": self.num_round,
@@ -65,10 +73,15 @@ class RunParameters:
         }
         return {
             **fixed,
-            **{name: parameter.to_string() for name, parameter in changeable.items()},
+            **{name: parameter.to_string() for name, parameter in changeable.items() if parameter is not None},
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": f"{CODE_CHANNEL}/{SENTINELS['code_tar_key']}",
         }
 
     def all(self) -> list[Parameter]:
-        return list(vars(self).values())
+        return [parameter for parameter in vars(self).values() if parameter is not None]
+
+
+def tuned(model: ModelSettings) -> frozenset[str]:
+    """The hyperparameters that are searched for."""
+    return frozenset(each.name for each in model.tuning.ranges) if model.tuning else frozenset()

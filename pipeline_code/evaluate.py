@@ -1,87 +1,148 @@
-"""The Evaluate step: measures the model of model.tar.gz on the test rows; writes evaluation.json and report.html.
+"""The Evaluate step: measures the model of model.tar.gz and the champion on the test rows and decides between them.
 
-Started by the pipeline as `python3 code.zip evaluate`, or by hand as `python evaluate.py`. It only measures: the
-threshold comes with the model, the gate is the pipeline's condition.
+Started by the pipeline as `python3 code.zip evaluate`, or by hand as `python evaluate.py`. Writes verdict.json (which
+the pipeline's conditions read), evaluation.json (for the registry) and report.html. The threshold comes with the model.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import metrics
+import champion as champions
+import parts
 import report
-import tables
-import xgboost
-from features import FeatureTransform
-from threshold import Decision
+import verdict_document
+from bootstrap import Difference, Measured, difference, measure
+from failure import telling_failures
+from features import Columns, DataError
+from metrics import GATE_METRICS, GateMetric
+from model_archive import ModelArchive
+from scores import scores_of
+from segments import segments_of
+from suspects import suspects_of
+from verdict import Contest, Gate, decide
+
+INPUT, OUTPUT = Path("/opt/ml/processing/input"), Path("/opt/ml/processing/output/evaluation")
 
 
+@telling_failures
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="evaluate", description="Measure the model on the test split.")
-    parser.add_argument("--model", type=Path, default=Path("/opt/ml/processing/input/model"))
-    parser.add_argument("--test", type=Path, default=Path("/opt/ml/processing/input/test"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output/evaluation"))
-    parser.add_argument("--auc-floor", type=float, help="the gate's floor, for the report's verdict")
-    args = parser.parse_args(argv)
-    evaluate(args.model / "model.tar.gz", args.test / "test.csv", args.output, args.auc_floor)
-
-
-def evaluate(model: Path, test: Path, output: Path, auc_floor: float | None = None) -> None:
-    transform, decision, booster = _read_model(model)
-    rows = tables.columns(tables.read_csv(test), (*transform.names, transform.label))
-    scores = booster.inplace_predict(transform.encode(rows))
-    scored = metrics.Scored.of(transform.labels(rows), scores, decision.threshold)
-    found = metrics.binary_classification_metrics(scored)
-    document = {
-        "dataset": {"item_count": scored.rows, "positive_count": int(scored.positives.sum())},
-        "binary_classification_metrics": found,
+    args = _arguments(argv)
+    evaluation = evaluate(args)
+    documents = {
+        "evaluation.json": _json(verdict_document.quality(evaluation)),
+        "report.html": report.render(evaluation),
+        "verdict.json": _json(verdict_document.verdict(evaluation)),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "evaluation.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    page = report.render(
-        report.Facts(transform.model, scored, found, decision, auc_floor, gains(booster, transform.feature_names))
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name, text in documents.items():
+        (args.output / name).write_text(text, encoding="utf-8")
+    print(evaluation.outcome.sentence)
+
+
+def evaluate(args: argparse.Namespace) -> verdict_document.Evaluation:
+    model = ModelArchive.read(args.model / champions.ARCHIVE)
+    transform, metric = model.transform, GATE_METRICS[model.transform.problem]
+    found = champions.find_archive(args.champion)
+    champion = champions.open_champion(found, version=args.champion_version) if found else None
+    rows = _read_rows(args.test, model, champion)
+    labels = transform.labels(rows)
+    scores = scores_of(model, rows, labels=labels, classes=transform.classes)
+    champion = champions.score(champion, rows, challenger=transform, labels=labels) if champion else None
+    rival = champion.scores if champion else None
+    measured = measure(scores, *([rival] if rival is not None else []))
+    contest, gap = _contest(champion, measured, metric)
+    gate = Gate(metric, args.floor, args.min_support, args.confidence)
+    outcome = decide(gate, measured[0].estimate(metric.name), rows=scores.rows, support=scores.support, contest=contest)
+    profile = champion.archive.profile if champion and champion.archive else None
+    return verdict_document.Evaluation(
+        model=model,
+        gate=gate,
+        outcome=outcome,
+        scores=scores,
+        measured=measured[0],
+        champion=champion,
+        champion_measured=measured[1] if len(measured) > 1 else None,
+        difference=gap,
+        segments=segments_of(scores, rows, transform.segments, problem=transform.problem, missing=transform.missing),
+        suspects=suspects_of(transform, rows, labels, gains=model.gains, validation=model.profile),
+        drift=profile.drift(rows) if profile else (),
+        input_uri=args.input_uri,
     )
-    (output / "report.html").write_text(page, encoding="utf-8")
-    auc = found["auc"]
-    print(
-        f"auc {auc['value']:.4f} +- {auc['standard_deviation']:.4f} on {scored.rows} rows, "
-        f"{scored.positives.sum()} positive"
+
+
+def _contest(
+    champion: champions.Champion | None, measured: Sequence[Measured], metric: GateMetric
+) -> tuple[Contest | None, Difference | None]:
+    if champion is None:
+        return None, None
+    if len(measured) < 2:
+        return Contest(champion.version, problem=champion.problem), None
+    gap = difference(measured[0], measured[1], metric=metric.name, higher_is_better=metric.higher_is_better)
+    return Contest(champion.version, measured[1].estimate(metric.name), gap), gap
+
+
+def _read_rows(folder: Path, model: ModelArchive, champion: champions.Champion | None) -> Columns:
+    names = {*model.transform.names, *model.transform.segments, model.transform.label}
+    if champion and champion.archive:
+        names.update(champion.archive.transform.names)
+    rows = parts.read(folder, names)
+    if model.transform.label in rows and not len(rows[model.transform.label]):
+        raise DataError(f"{folder} holds no rows; give the test part of the split some")
+    return rows
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="evaluate", description="Measure the model on the test part and decide.")
+    parser.add_argument("--model", type=Path, default=INPUT / "model", help="holds model.tar.gz")
+    parser.add_argument(
+        "--champion", type=Path, default=INPUT / "champion", help="its model.tar.gz, or a .json that says there is none"
     )
+    parser.add_argument("--champion-version", default="the champion", help="what the sentences call it")
+    parser.add_argument("--test", type=Path, default=INPUT / "test", help="holds the test part")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--floor", type=_number, required=True, help="least AUC or accuracy, or greatest RMSE")
+    parser.add_argument("--min-support", type=_whole, default=10, help="test rows that each class needs")
+    parser.add_argument("--confidence", type=_share, default=0.9, help="share of resamples to be better in")
+    parser.add_argument("--input-uri", default="", help="where the data set lies; told in the report")
+    return parser.parse_args(argv)
 
 
-def gains(booster: xgboost.Booster, names: Sequence[str]) -> dict[str, float]:
-    """Each raw column's share of what the trees gained by splitting on it, the largest first."""
-    by_column: dict[str, float] = {}
-    for feature, gain in booster.get_score(importance_type="total_gain").items():
-        column = names[int(feature[1:])].partition("=")[0]
-        by_column[column] = by_column.get(column, 0.0) + float(gain)
-    total = sum(by_column.values()) or 1.0
-    return {name: by_column[name] / total for name in sorted(by_column, key=lambda name: (-by_column[name], name))}
+def _number(text: str) -> float:
+    value = _float(text)
+    if not abs(value) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} given; allowed: finite numbers")
+    return value
 
 
-def _read_model(path: Path) -> tuple[FeatureTransform, Decision, xgboost.Booster]:
-    """Read out of the archive, so nothing in it can be written anywhere."""
-    with tarfile.open(path) as archive:
-        contents = {name: _member(archive, name, path) for name in ("features.json", "decision.json", "model.json")}
-    booster = xgboost.Booster(model_file=bytearray(contents["model.json"]))
-    return (
-        FeatureTransform.from_json(contents["features.json"].decode("utf-8")),
-        Decision.from_json(contents["decision.json"].decode("utf-8")),
-        booster,
-    )
+def _share(text: str) -> float:
+    value = _float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} given; allowed: numbers from 0 to 1")
+    return value
 
 
-def _member(archive: tarfile.TarFile, name: str, path: Path) -> bytes:
-    for member in archive:
-        file = archive.extractfile(member) if member.name.removeprefix("./") == name else None
-        if file:
-            return file.read()
-    held = ", ".join(archive.getnames())
-    raise FileNotFoundError(f"{path} holds no {name}, only {held}; it must come from the Train step")
+def _whole(text: str) -> int:
+    """Pipeline parameters arrive as 10 or 10.0."""
+    value = _float(text)
+    if not (value >= 0 and value % 1 == 0):
+        raise argparse.ArgumentTypeError(f"{text!r} given; allowed: whole numbers from 0")
+    return int(value)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 if __name__ == "__main__":

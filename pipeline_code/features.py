@@ -1,8 +1,8 @@
 """The one transform from raw rows to the model's numbers, fitted on the training split only.
 
-preprocess.py fits it and writes features.json; train.py, evaluate.py and inference.py read that file and use
-the same code, so what the model was trained on is what the endpoint computes. Standard library and numpy only,
-because the endpoint imports it at start.
+Preprocess counts what it needs (fit.py), Train makes features.json of that and ships it with the model; Evaluate and
+inference.py read that file and use the same code, so what the model was trained on is what the endpoint computes.
+Standard library and numpy only, because the endpoint imports it at start.
 
 A number stays a number, a missing one is NaN. A category becomes one column per category seen in training: a
 missing one is NaN in all of them, an unknown one 0 in all of them.
@@ -11,21 +11,20 @@ missing one is NaN in all of them, an unknown one 0 in all of them.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 MAX_CATEGORIES = 50
 UNKNOWN, MISSING = -1, -2
 LARGEST = float(np.finfo(np.float32).max)
-CLASSES = {"0": 0, "1": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
+USUAL_CLASSES = {"0": 0, "1": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,18 @@ class Distinct:
     def of(cls, column: Sequence[str] | Distinct) -> Distinct:
         return column if isinstance(column, Distinct) else cls(column, np.arange(len(column), dtype=np.int32))
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
     def first_row(self, place: int) -> int:
-        """The first row, from 1, that holds the value at `place`."""
-        return int(np.argmax(self.codes == place)) + 1
+        """The first row, from 1, that holds the value at `place`; 0 if none does."""
+        found = self.codes == place
+        return int(np.argmax(found)) + 1 if found.any() else 0
 
 
-Columns = Mapping[str, Sequence[str] | Distinct]
+Values: TypeAlias = Sequence[str] | Distinct | NDArray[np.float64]
+Columns: TypeAlias = Mapping[str, Values]
+"""Raw rows by column: texts, or float64 with NaN for what is missing where a numeric column was already read."""
 
 
 class DataError(Exception):
@@ -71,11 +76,13 @@ class Column:
 @dataclass(frozen=True)
 class FeatureTransform:
     model: str
-    problem: str
+    problem: str  # "binary", "multiclass" or "regression"
     label: str
     missing: tuple[str, ...]
     columns: tuple[Column, ...]
     ignored: tuple[str, ...] = ()  # columns of the raw rows that are no feature: the key, the label, the unused
+    classes: tuple[str, ...] = ()  # in the order of their codes; none for regression and for the usual spellings
+    segments: tuple[str, ...] = ()  # columns by whose values the model is also measured
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,29 +98,39 @@ class FeatureTransform:
             for name in ([column.name] if column.kind == "numeric" else _one_hot_names(column))
         )
 
+    @property
+    def width(self) -> int:
+        """How many columns the matrix has."""
+        return sum(column.width for column in self.columns)
+
     def encode(self, rows: Columns) -> NDArray[np.float32]:
-        """One float32 row per raw row; `rows` maps each feature column to its texts."""
+        """One float32 row per raw row."""
         absent = [name for name in self.names if name not in rows]
         if absent:
             raise DataError(f"is missing; needed: {', '.join(self.names)}", column=absent[0])
         missing = frozenset(self.missing)
-        blocks = []
+        matrix: NDArray[np.float32] = np.empty((len(rows[self.names[0]]), self.width), dtype=np.float32)
+        start = 0
         for column in self.columns:
-            texts = Distinct.of(rows[column.name])
-            with _row_of(texts):
-                blocks.append(_encode_values(column, texts.values, missing)[texts.codes])
-        return np.concatenate(blocks, axis=1)
+            _encode_column(column, rows[column.name], missing, matrix[:, start : start + column.width])
+            start += column.width
+        return matrix
 
-    def labels(self, rows: Columns) -> NDArray[np.int8]:
+    def labels(self, rows: Columns) -> NDArray[Any]:
+        """The label of each row: int8 codes of classes, or float64 for regression."""
         if self.label not in rows:
             raise DataError("the label is missing", column=self.label)
-        texts = Distinct.of(rows[self.label])
+        column = rows[self.label]
+        if isinstance(column, np.ndarray):
+            return _numbers_only(column, self)
+        texts = Distinct.of(column)
         with _row_of(texts):
-            labels: NDArray[np.int8] = parse_labels(texts.values, column=self.label)[texts.codes]
-        return labels
+            if self.problem == "regression":
+                return parse_numbers(texts.values, column=self.label)[texts.codes]
+            return parse_classes(texts.values, classes=self.classes, column=self.label)[texts.codes]
 
     def to_json(self) -> str:
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> FeatureTransform:
@@ -122,23 +139,14 @@ class FeatureTransform:
         if version != VERSION:
             raise ValueError(f"features.json has version {version!r}, this code reads {VERSION}: train again")
         columns = tuple(Column(c["name"], c["kind"], tuple(c["categories"])) for c in raw.pop("columns"))
-        return cls(columns=columns, missing=tuple(raw.pop("missing")), ignored=tuple(raw.pop("ignored")), **raw)
+        others: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()
+        }
+        return cls(columns=columns, **others)
 
     @classmethod
     def read(cls, path: Path) -> FeatureTransform:
         return cls.from_json(path.read_text(encoding="utf-8"))
-
-
-def fit_columns(
-    rows: Columns, *, order: Sequence[str], categorical: Sequence[str], missing: Sequence[str]
-) -> tuple[Column, ...]:
-    """The columns of the transform; `rows` needs only the categorical ones, of the training split."""
-    return tuple(
-        Column(name, "categorical", _categories(rows[name], frozenset(missing)))
-        if name in categorical
-        else Column(name, "numeric")
-        for name in order
-    )
 
 
 def parse_numbers(texts: Sequence[str], *, column: str, missing: frozenset[str] = frozenset()) -> NDArray[np.float64]:
@@ -155,15 +163,16 @@ def parse_numbers(texts: Sequence[str], *, column: str, missing: frozenset[str] 
     return numbers
 
 
-def parse_labels(texts: Sequence[str], *, column: str) -> NDArray[np.int8]:
-    """0 and 1 for a label written as 0/1, no/yes or false/true."""
+def parse_classes(texts: Sequence[str], *, classes: Sequence[str], column: str) -> NDArray[np.int8]:
+    """The code of each text: its place in `classes`, or 0 and 1 for 0/1, no/yes, false/true if there are none."""
+    codes = {name: code for code, name in enumerate(classes)} or USUAL_CLASSES
+    given = texts if classes else [text.lower() for text in texts]
     try:
-        return np.array([CLASSES[text.lower()] for text in texts], dtype=np.int8)
+        return np.array([codes[text] for text in given], dtype=np.int8)
     except KeyError:
-        row = next(i for i, text in enumerate(texts) if text.lower() not in CLASSES)
-        allowed = ", ".join(CLASSES)
+        row = next(i for i, text in enumerate(given) if text not in codes)
         raise DataError(
-            f"{texts[row]!r} is no class; allowed: {allowed}: correct the row", column=column, row=row + 1
+            f"{texts[row]!r} is no class; allowed: {', '.join(codes)}: correct the row", column=column, row=row + 1
         ) from None
 
 
@@ -180,24 +189,32 @@ def _row_of(column: Distinct) -> Iterator[None]:
         raise DataError(error.message, column=error.column, row=column.first_row((error.row or 1) - 1)) from None
 
 
-def _categories(column: Sequence[str] | Distinct, missing: frozenset[str]) -> tuple[str, ...]:
-    texts, counts = Distinct.of(column), Counter[str]()
-    for text, count in zip(texts.values, np.bincount(texts.codes, minlength=len(texts.values)), strict=True):
-        if text not in missing:
-            counts[text] += int(count)
-    frequent = sorted(counts, key=lambda text: (-counts[text], text))[:MAX_CATEGORIES]
-    return tuple(sorted(frequent))
-
-
-def _encode_values(column: Column, texts: Sequence[str], missing: frozenset[str]) -> NDArray[np.float32]:
-    if column.kind == "numeric":
-        return parse_numbers(texts, column=column.name, missing=missing).astype(np.float32)[:, None]
+def _encode_column(column: Column, values: Values, missing: frozenset[str], block: NDArray[np.float32]) -> None:
+    if isinstance(values, np.ndarray):
+        if column.kind != "numeric":
+            raise DataError("holds numbers here, but the model takes it as a category", column=column.name)
+        block[:, 0] = values
+        return
+    texts = Distinct.of(values)
+    with _row_of(texts):
+        if column.kind == "numeric":
+            block[:, 0] = parse_numbers(texts.values, column=column.name, missing=missing)[texts.codes]
+            return
     codes = {category: code for code, category in enumerate(column.categories)}
     codes.update(dict.fromkeys(missing, MISSING))
-    found = np.array([codes.get(text, UNKNOWN) for text in texts], dtype=np.int64)
-    block = (found[:, None] == np.arange(column.width)).astype(np.float32)
+    found = np.array([codes.get(text, UNKNOWN) for text in texts.values], dtype=np.int64)[texts.codes]
+    block[:] = 0
+    known = np.flatnonzero(found >= 0)
+    block[known, found[known]] = 1
     block[found == MISSING] = np.nan
-    return block
+
+
+def _numbers_only(column: NDArray[np.float64], transform: FeatureTransform) -> NDArray[np.float64]:
+    if transform.problem != "regression":
+        raise DataError("holds numbers here, but the model takes it as a class", column=transform.label)
+    if np.isnan(column).any():
+        raise DataError("the label is missing", column=transform.label, row=int(np.isnan(column).argmax()) + 1)
+    return column
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,8 @@
-"""Serves the model: raw rows in, scores and decisions out. Travels in model.tar.gz as code/inference.py.
+"""Serves the model: raw rows in, answers out. Travels in model.tar.gz as code/inference.py.
+
+A row's answer depends on the problem: {"score": 0.12, "decision": 1} (binary), {"scores": {"a": 0.7, "b": 0.3},
+"decision": "a"} (multiclass), {"prediction": 9.5} (regression). As JSON lines it is one object a line, as CSV the
+values in this order, those of the classes in the order of the settings.
 
 The image's server calls model_fn once per worker and transform_fn per request. An exception there would be a
 500 to the client, so everything wrong with a request is answered with a response that has its own status.
@@ -6,6 +10,8 @@ The image's server calls model_fn once per worker and transform_fn per request. 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +23,7 @@ import numpy as np
 import xgboost
 from features import DataError, FeatureTransform
 from numpy.typing import NDArray
-from payload import CSV, JSON, PayloadError, choose_accept, parse
+from payload import CSV, JSON, JSON_LINES, PayloadError, choose_accept, parse
 from threshold import Decision
 
 
@@ -38,7 +44,7 @@ class Response:
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         body = self.response.encode("utf-8")
-        kind = self.mimetype if self.mimetype == JSON else f"{self.mimetype}; charset=utf-8"
+        kind = f"{CSV}; charset=utf-8" if self.mimetype == CSV else self.mimetype
         headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
         start_response(f"{self.status} {HTTPStatus(self.status).phrase}", headers)
         return [body]
@@ -48,27 +54,30 @@ def model_fn(model_dir: str) -> Model:
     folder = Path(model_dir)
     transform = FeatureTransform.read(folder / "features.json")
     booster = xgboost.Booster({"nthread": 1}, model_file=folder / "model.json")
-    width = len(transform.feature_names)
-    if booster.num_features() != width:
+    if booster.num_features() != transform.width:
         raise ValueError(
-            f"model.json takes {booster.num_features()} features, features.json makes {width}: "
+            f"model.json takes {booster.num_features()} features, features.json makes {transform.width}: "
             "they are not from the same training job"
         )
-    return Model(booster, transform, Decision.read(folder / "decision.json"))
+    decision = Decision.read(folder / "decision.json")
+    if decision.problem != transform.problem:
+        raise ValueError(f"decision.json is of a {decision.problem} model, features.json of a {transform.problem} one")
+    return Model(booster, transform, decision)
 
 
 def transform_fn(model: Model, body: str | bytes, content_type: str | None, accept: str | None) -> Response:
     try:
-        kind = choose_accept(accept)
+        kind = choose_accept(accept, content_type)
         scores = predict(model, body, content_type)
     except PayloadError as error:
         return _error(error.message, column=error.column, row=error.row, status=error.status)
     except DataError as error:
         return _error(error.message, column=error.column, row=error.row, status=400)
-    return Response(_answer(scores, model.decision.threshold, kind), 200, kind)
+    return Response(_answer(answers(model, scores), kind), 200, kind)
 
 
 def predict(model: Model, body: str | bytes, content_type: str | None) -> NDArray[np.float32]:
+    """The score of each row; one per class for several classes."""
     transform = model.transform
     rows = parse(
         body,
@@ -81,11 +90,39 @@ def predict(model: Model, body: str | bytes, content_type: str | None) -> NDArra
     return scores
 
 
-def _answer(scores: NDArray[np.float32], threshold: float, kind: str) -> str:
-    pairs = [(float(str(score)), int(float(score) >= threshold)) for score in scores]
-    if kind == CSV:
-        return "".join(f"{score},{decision}\n" for score, decision in pairs)
-    return json.dumps({"predictions": [{"score": score, "decision": decision} for score, decision in pairs]})
+def answers(model: Model, scores: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """One answer per row. A score is written as the shortest text that is that float32 again."""
+    if model.transform.problem == "regression":
+        return [{"prediction": _number(score)} for score in scores]
+    if model.transform.problem == "multiclass":
+        names = model.transform.classes
+        decided = scores.argmax(axis=1)
+        return [
+            {"scores": {name: _number(score) for name, score in zip(names, row, strict=True)}, "decision": names[best]}
+            for row, best in zip(scores, decided, strict=True)
+        ]
+    threshold = model.decision.threshold
+    if threshold is None:
+        raise ValueError("decision.json has no threshold, which a binary model needs: train it again")
+    return [{"score": _number(score), "decision": int(float(score) >= threshold)} for score in scores]
+
+
+def _number(score: np.float32) -> float:
+    return float(str(score))
+
+
+def _answer(found: list[dict[str, Any]], kind: str) -> str:
+    if kind == JSON_LINES:
+        return "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in found)
+    if kind == JSON:
+        return json.dumps({"predictions": found}, ensure_ascii=False)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_flat(each) for each in found)
+    return text.getvalue()
+
+
+def _flat(answer: dict[str, Any]) -> list[Any]:
+    return [each for value in answer.values() for each in (value.values() if isinstance(value, dict) else (value,))]
 
 
 def _error(message: str, *, column: str | None, row: int | None, status: int) -> Response:

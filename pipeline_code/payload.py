@@ -1,4 +1,4 @@
-"""What a request body means: CSV or JSON into raw rows for the transform; called by inference.py.
+"""What a request body means: CSV, JSON or JSON lines into raw rows for the transform; called by inference.py.
 
 Everything a client can get wrong becomes a PayloadError with the HTTP status and, where there is one, the column.
 Standard library only.
@@ -9,11 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
+KINDS = (CSV, JSON, JSON_LINES)
 ANY = ("", "*/*", "application/*")
+LONGEST_SHOWN, LONGEST_NAME, MOST_LISTED = 40, 200, 50
+"""What an answer tells of values and names: it is no mirror of the request."""
 
 
 class PayloadError(Exception):
@@ -31,24 +35,29 @@ def parse(
     null: str | None = "",
 ) -> dict[str, list[str]]:
     """One list of texts per feature column; `null` is the text that stands for JSON's null."""
-    kind = (content_type or JSON).partition(";")[0].strip().lower()
-    if kind not in (CSV, JSON):
-        raise PayloadError(f"content type {content_type!r} given; allowed: {CSV}, {JSON}", status=415)
+    kind = _kind(content_type)
+    if kind not in KINDS:
+        raise PayloadError(f"content type {content_type!r} given; allowed: {', '.join(KINDS)}", status=415)
     text = _text(body)
     if kind == CSV:
         return _parse_csv(text, names, ignored)
-    return _parse_json(text, names, ignored, null)
+    rows = _json_lines(text) if kind == JSON_LINES else _json_rows(text)
+    return _columns(rows, names, ignored, null)
 
 
-def choose_accept(accept: str | None) -> str:
-    """The content type of the answer: the first one accepted that there is, JSON by default."""
+def choose_accept(accept: str | None, content_type: str | None = None) -> str:
+    """The content type of the answer: the first one accepted that there is; by default JSON, or lines for lines."""
     wanted = [part.partition(";")[0].strip().lower() for part in (accept or "").split(",")]
     for kind in wanted:
-        if kind in (CSV, JSON):
+        if kind in KINDS:
             return kind
         if kind in ANY:
-            return JSON
-    raise PayloadError(f"accept {accept!r} given; allowed: {JSON}, {CSV}", status=406)
+            return JSON_LINES if _kind(content_type) == JSON_LINES else JSON
+    raise PayloadError(f"accept {accept!r} given; allowed: {', '.join(KINDS)}", status=406)
+
+
+def _kind(content_type: str | None) -> str:
+    return (content_type or JSON).partition(";")[0].strip().lower()
 
 
 def _text(body: str | bytes) -> str:
@@ -81,27 +90,45 @@ def _parse_csv(text: str, names: Sequence[str], ignored: Sequence[str]) -> dict[
         if len(line) < len(header):
             raise PayloadError(f"{len(line)} fields given, {len(header)} needed", column=header[len(line)], row=number)
         if len(line) > len(header):
-            raise PayloadError(f"{len(line)} fields given, {len(header)} needed: {','.join(header)}", row=number)
+            raise PayloadError(f"{len(line)} fields given, {len(header)} needed: {_listed(header)}", row=number)
     by_name = dict(zip(header, zip(*lines, strict=True), strict=True))
     return {name: list(by_name[name]) for name in names}
 
 
-def _parse_json(text: str, names: Sequence[str], ignored: Sequence[str], null: str | None) -> dict[str, list[str]]:
-    try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise PayloadError(f"the body is no JSON: {error}") from error
+def _json_rows(text: str) -> list[Any]:
+    value = _json(text)
     if isinstance(value, dict) and set(value) == {"instances"}:
         value = value["instances"]
-    rows = value if isinstance(value, list) else [value]
+    rows: list[Any] = value if isinstance(value, list) else [value]
     if not rows:
         raise PayloadError("the list of rows is empty; send at least one")
+    return rows
+
+
+def _json_lines(text: str) -> list[Any]:
+    lines = [line for line in text.split("\n") if line.strip()]
+    return [_json(line, row=number) for number, line in enumerate(lines, 1)]
+
+
+def _json(text: str, *, row: int | None = None) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        what = "the body is no JSON" if row is None else "the line is no JSON"
+        raise PayloadError(f"{what}: {error}", row=row) from error
+
+
+def _columns(
+    rows: Sequence[Any], names: Sequence[str], ignored: Sequence[str], null: str | None
+) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {name: [] for name in names}
+    expected, known = frozenset(names), frozenset((*names, *ignored))
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             kind = type(row).__name__
             raise PayloadError(f"a row is a JSON object of column and value, this one is a {kind}", row=number)
-        _check_columns(list(row), names, ignored, row=number)
+        if not expected <= row.keys() <= known:
+            _check_columns(list(row), names, ignored, row=number)
         for name in names:
             columns[name].append(_json_text(row[name], name, number, null))
     return columns
@@ -113,13 +140,17 @@ def _check_columns(
     seen: set[str] = set()
     for name in given:
         if name not in names and name not in ignored:
-            raise PayloadError(f"unknown column {name!r}; allowed: {', '.join(names)}", column=name, row=row)
+            raise PayloadError(
+                f"unknown column {_shown(name)}; allowed: {_listed(names)}", column=name[:LONGEST_NAME], row=row
+            )
         if name in seen:
-            raise PayloadError(f"column {name!r} is given twice", column=name, row=row)
+            raise PayloadError(f"column {_shown(name)} is given twice", column=name, row=row)
         seen.add(name)
     absent = [name for name in names if name not in seen]
     if absent:
-        raise PayloadError(f"column {absent[0]!r} is missing; needed: {', '.join(names)}", column=absent[0], row=row)
+        raise PayloadError(
+            f"column {_shown(absent[0])} is missing; needed: {_listed(names)}", column=absent[0], row=row
+        )
 
 
 def _json_text(value: Any, column: str, row: int, null: str | None) -> str:
@@ -129,7 +160,18 @@ def _json_text(value: Any, column: str, row: int, null: str | None) -> str:
         return null
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
-    raise PayloadError(f"{json.dumps(value)} given; allowed: a number, a text or null", column=column, row=row)
+    allowed = "a number or a text" if null is None else "a number, a text or null"
+    raise PayloadError(f"{_shown(json.dumps(value), quote=False)} given; allowed: {allowed}", column=column, row=row)
+
+
+def _shown(text: str, *, quote: bool = True) -> str:
+    cut = text[:LONGEST_SHOWN]
+    return (repr(cut) if quote else cut) + ("..." if cut != text else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def _no_constant(text: str) -> NoReturn:
@@ -139,7 +181,6 @@ def _no_constant(text: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise PayloadError(f"column {doubled!r} is given twice", column=doubled)
+        doubled, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise PayloadError(f"column {_shown(doubled)} is given twice", column=doubled)
     return result

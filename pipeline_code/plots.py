@@ -1,13 +1,15 @@
-"""The report's plots as SVG text; called by report.py.
+"""The report's plots as SVG text; called by report_binary.py, report_multiclass.py and report_regression.py.
 
-matplotlib is imported on first use only, because that costs most of a short step's time. The same data give the
-same bytes: no dates, fixed ids; text stays text.
+matplotlib is imported on first use only, because that costs much of a short step's time. The same data give the
+same bytes: no dates, fixed ids; text stays text. Names from the data are put in afterwards, because matplotlib would
+look for their letters in a font of its own, which has no Korean.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +29,9 @@ SETTINGS: Any = {
     "grid.alpha": 0.3,
 }
 BLUE, RED, GREY = "#1f6fb4", "#c23b22", "#888888"
+LABEL = "LABELNAME"
+"""Stands for the label's name until the plot is drawn."""
+MOST_POINTS = 600
 
 
 def roc(false_positive_rates: Sequence[float], true_positive_rates: Sequence[float], point: tuple[float, float]) -> str:
@@ -34,12 +39,7 @@ def roc(false_positive_rates: Sequence[float], true_positive_rates: Sequence[flo
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
         axes.plot(false_positive_rates, true_positive_rates, color=BLUE)
         axes.plot(*point, "o", color=RED, label="at the threshold")
-        axes.set(
-            xlabel="share of negatives flagged",
-            ylabel="share of positives found",
-            xlim=(0, 1),
-            ylim=(0, 1.02),
-        )
+        axes.set(xlabel="share of negatives flagged", ylabel="share of positives found", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(loc="lower right", frameon=False)
 
     return _svg(draw)
@@ -49,31 +49,33 @@ def precision_recall(recalls: Sequence[float], precisions: Sequence[float], poin
     def draw(axes: Axes) -> None:
         axes.plot(recalls, precisions, color=BLUE)
         axes.plot(*point, "o", color=RED, label="at the threshold")
-        axes.set(
-            xlabel="positives found (recall)",
-            ylabel="right flags (precision)",
-            xlim=(0, 1.02),
-            ylim=(0, 1.02),
-        )
+        axes.set(xlabel="positives found (recall)", ylabel="right flags (precision)", xlim=(0, 1.02), ylim=(0, 1.02))
         axes.legend(loc="upper right", frameon=False)
 
     return _svg(draw)
 
 
-def scores(
-    values: NDArray[np.float64], positives: NDArray[np.int64], negatives: NDArray[np.int64], threshold: float
-) -> str:
+def calibration(bins: Sequence[tuple[float, float, int]]) -> str:
+    """Each bin: mean score, share that came true, rows."""
+
     def draw(axes: Axes) -> None:
-        bins = np.linspace(0, max(float(values.max()), threshold) * 1.02, 31)
-        for counts, color, label in ((negatives, BLUE, "negative"), (positives, RED, "positive")):
-            axes.hist(
-                values,
-                bins=bins.tolist(),
-                weights=counts / counts.sum(),
-                color=color,
-                alpha=0.55,
-                label=label,
-            )
+        scores, shares = [score for score, _, _ in bins], [share for _, share, _ in bins]
+        most = max(*scores, *shares) * 1.05 or 1.0
+        axes.plot([0, most], [0, most], color=GREY, linewidth=0.8, linestyle="--", label="perfect")
+        axes.plot(scores, shares, "o-", color=BLUE, markersize=4, label="a tenth of the rows each")
+        axes.set(xlabel="mean score", ylabel="share that came true", xlim=(0, most), ylim=(0, most))
+        axes.legend(loc="upper left", frameon=False)
+
+    return _svg(draw)
+
+
+def scores(positives: NDArray[np.float64], negatives: NDArray[np.float64], threshold: float) -> str:
+    def draw(axes: Axes) -> None:
+        most = max(float(values.max()) for values in (positives, negatives))
+        bins = np.linspace(0, max(most, threshold) * 1.02 or 1.0, 31).tolist()
+        for values, color, label in ((negatives, BLUE, "negative"), (positives, RED, "positive")):
+            weights = np.full(len(values), 1 / len(values))
+            axes.hist(values, bins=bins, weights=weights, color=color, alpha=0.55, label=label)
         axes.axvline(threshold, color="black", linewidth=0.9, linestyle="--", label="threshold")
         axes.set(xlabel="score", ylabel="share of the class")
         axes.legend(loc="upper right", frameon=False)
@@ -91,12 +93,70 @@ def cost(thresholds: Sequence[float], costs: Sequence[float], threshold: float) 
             xlim=(0, max(thresholds[1] * 1.1, threshold * 1.5)),
             ylim=(0, None),
         )
-        axes.legend(loc="upper right", frameon=False)
+        axes.legend(loc="lower right", frameon=False)
 
     return _svg(draw)
 
 
-def _svg(draw: Callable[[Axes], None]) -> str:
+def confidence(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> str:
+    """How sure the model was where it was right and where it was wrong."""
+
+    def draw(axes: Axes) -> None:
+        bins = np.linspace(0, 1, 21).tolist()
+        kinds = ((right, BLUE, "right answers"), (wrong, RED, "wrong answers"))
+        held = [kind for kind in kinds if len(kind[0])]
+        axes.hist(
+            [values for values, _, _ in held],
+            bins=bins,
+            stacked=True,
+            color=[color for _, color, _ in held],
+            label=[label for _, _, label in held],
+        )
+        axes.set(xlabel="probability of the answer", ylabel="test rows", xlim=(0, 1))
+        axes.legend(loc="upper left", frameon=False)
+
+    return _svg(draw)
+
+
+def predicted_against_actual(actual: NDArray[np.float64], predicted: NDArray[np.float64], label: str) -> str:
+    def draw(axes: Axes) -> None:
+        ends = [float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))]
+        axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle="--", label="perfect")
+        chosen = _some(len(actual))
+        axes.plot(actual[chosen], predicted[chosen], "o", color=BLUE, markersize=3, alpha=0.4, markeredgewidth=0)
+        axes.set(xlabel=f"actual {LABEL}", ylabel=f"predicted {LABEL}")
+        axes.legend(loc="upper left", frameon=False)
+
+    return _svg(draw, label=label)
+
+
+def residuals(predicted: NDArray[np.float64], errors: NDArray[np.float64], label: str) -> str:
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=GREY, linewidth=0.8, linestyle="--")
+        chosen = _some(len(errors))
+        axes.plot(predicted[chosen], errors[chosen], "o", color=BLUE, markersize=3, alpha=0.4, markeredgewidth=0)
+        axes.set(xlabel=f"predicted {LABEL}", ylabel="predicted minus actual")
+
+    return _svg(draw, label=label)
+
+
+def residual_histogram(errors: NDArray[np.float64]) -> str:
+    def draw(axes: Axes) -> None:
+        low, high = float(errors.min()), float(errors.max())
+        pad = (abs(low) / 2 or 0.5) if low == high else 0.0
+        axes.hist(errors, bins=np.linspace(low - pad, high + pad, 41).tolist(), color=BLUE, alpha=0.8)
+        axes.axvline(0, color="black", linewidth=0.9, linestyle="--")
+        axes.set(xlabel="predicted minus actual", ylabel="test rows")
+
+    return _svg(draw)
+
+
+def _some(rows: int) -> NDArray[np.int64]:
+    """So many rows as a plot can show, always the same."""
+    return np.sort(np.random.default_rng(0).permutation(rows)[:MOST_POINTS])
+
+
+def _svg(draw: Callable[[Axes], None], *, label: str = "") -> str:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -107,4 +167,5 @@ def _svg(draw: Callable[[Axes], None]) -> str:
         figure.subplots_adjust(left=0.14, right=0.97, bottom=0.14, top=0.96)
         draw(figure.add_subplot())
         FigureCanvasSVG(figure).print_svg(text, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return text.getvalue()[text.getvalue().index("<svg") :].strip()
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :].strip().replace(LABEL, escape(label))

@@ -1,138 +1,179 @@
-"""The report of a run as one self-contained HTML page a manager can read; called by evaluate.py."""
+"""The report of a run as one self-contained HTML page a manager can read: verdict first; called by evaluate.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
 from html import escape
 from typing import Any
 
-import plots
-from metrics import Confusion, Scored, cost_curve
-from threshold import Decision
+import report_binary
+import report_multiclass
+import report_regression
+import report_run
+from bootstrap import Difference, difference
+from report_html import Number, bar, code, interval, number, page, section, table
+from segments import METRICS as SEGMENT_METRICS
+from verdict import BELOW_FLOOR, BETTER, FIRST, KEPT, TOO_FEW, figure, signed
+from verdict_document import Evaluation
 
-STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin-bottom:.3rem}h2{font-size:1.15rem;margin-top:2rem}
-.verdict{border-left:.4rem solid #1f6fb4;background:#f2f6fa;padding:.6rem 1rem;font-size:1.1rem}
-.passed{border-color:#2b8a3e;background:#eff8f1}.failed{border-color:#c23b22;background:#fbf1ef}
-table{border-collapse:collapse}td,th{padding:.25rem .8rem;border-bottom:1px solid #ddd;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}
-figure{margin:0}figcaption{font-weight:600}svg{max-width:100%;height:auto}
-"""
-METRICS = {
-    "auc": "AUC: a positive scores above a negative (0.5 is guessing, 1 is perfect)",
-    "recall": "recall: share of positives that are found",
-    "precision": "precision: share of flags that are right",
-    "f1": "F1: recall and precision in one number",
-    "false_positive_rate": "share of negatives flagged by mistake",
-    "accuracy": "accuracy: share of all decisions that are right",
+WORDS = {
+    FIRST: ("passed", "Passed"),
+    BETTER: ("passed", "Passed"),
+    KEPT: ("kept", "Champion kept"),
+    BELOW_FLOOR: ("failed", "Not registered"),
+    TOO_FEW: ("failed", "Not registered"),
 }
+PROBLEMS: dict[str, Any] = {
+    "binary": report_binary,
+    "multiclass": report_multiclass,
+    "regression": report_regression,
+}
+MOST_COLUMNS = 15
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the page tells."""
-
-    model: str
-    scored: Scored
-    metrics: Mapping[str, Any]
-    decision: Decision
-    auc_floor: float | None
-    gains: Mapping[str, float]
-
-
-def render(facts: Facts) -> str:
-    title = f"{escape(facts.model)}: evaluation"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
-        f"<body><h1>{title}</h1>\n{_verdict(facts)}\n"
-        f"<h2>At the threshold</h2>\n{_confusion(facts.scored.confusion())}\n{_costs(facts)}\n"
-        f"<h2>Metrics</h2>\n{_metrics(facts.metrics)}\n"
-        f"<h2>Plots</h2>\n{_plots(facts)}\n"
-        f"<h2>What the model looks at</h2>\n{_gains(facts.gains)}\n</body></html>\n"
-    )
+def render(evaluation: Evaluation) -> str:
+    transform, problem = evaluation.model.transform, PROBLEMS[evaluation.problem]
+    parts = [
+        _verdict(evaluation, problem.summary(evaluation.scores)),
+        _data(evaluation),
+        _metrics(evaluation),
+        *problem.sections(evaluation.scores, evaluation.model.decision, transform.label),
+        _champion(evaluation),
+        _gains(evaluation),
+        _segments(evaluation),
+        _drift(evaluation),
+        _suspects(evaluation),
+        _reproduce(evaluation),
+        report_run.block(),
+    ]
+    return page(f"{transform.model}: evaluation", parts)
 
 
-def _verdict(facts: Facts) -> str:
-    auc, deviation = (facts.metrics["auc"][key] for key in ("value", "standard_deviation"))
-    confusion = facts.scored.confusion()
-    positives = confusion.true_positive + confusion.false_negative
-    kind, gate = "", ""
-    if facts.auc_floor is not None:
-        passed = auc >= facts.auc_floor
-        kind = " passed" if passed else " failed"
-        gate = (
-            f"<strong>{'Passed' if passed else 'Not registered'}</strong>: the AUC is "
-            f"{'at least' if passed else 'below'} the floor of {facts.auc_floor:g}. "
+def _verdict(evaluation: Evaluation, summary: str) -> str:
+    kind, word = WORDS[evaluation.outcome.outcome]
+    sentence = escape(evaluation.outcome.sentence)
+    return f'<p class="verdict {kind}"><strong>{word}</strong>. {sentence}</p>\n<p>{summary}</p>'
+
+
+def _data(evaluation: Evaluation) -> str:
+    transform = evaluation.model.transform
+    kinds = [column.kind for column in transform.columns]
+    rows = [
+        ("label", transform.label),
+        ("problem", evaluation.problem),
+        ("test rows", f"{evaluation.scores.rows:,}"),
+        *((f"test rows: {name}", f"{count:,}") for name, count in evaluation.scores.support.items() if name != "rows"),
+        ("features", f"{kinds.count('numeric')} numeric, {kinds.count('categorical')} categorical"),
+    ]
+    return section("Data", table((), rows))
+
+
+def _metrics(evaluation: Evaluation) -> str:
+    rows = []
+    for name, title in evaluation.titles.items():
+        estimate = evaluation.measured.estimate(name)
+        rows.append((title, number(estimate.value), interval(estimate)))
+    return section("Metrics", table(("metric", "value", "95 % interval"), rows))
+
+
+def _champion(evaluation: Evaluation) -> str:
+    champion, measured, gap = evaluation.champion, evaluation.champion_measured, evaluation.difference
+    if champion is None:
+        return section("Champion", "<p>There is none yet.</p>")
+    if measured is None or gap is None:
+        told = (
+            f"<p>{escape(champion.version)} could not be measured on these rows: {escape(champion.problem or '')}.</p>"
         )
-    return (
-        f'<p class="verdict{kind}">{gate}AUC <strong>{auc:.3f}</strong> &plusmn; {deviation:.3f} on '
-        f"{facts.scored.rows:,} rows the model has never seen. It flags {confusion.flagged:,} of them and finds "
-        f"<strong>{confusion.true_positive:,} of {positives:,}</strong> positives.</p>"
+        return section("Champion", told)
+    rows = []
+    for name, title in evaluation.titles.items():
+        between = difference(evaluation.measured, measured, metric=name, higher_is_better=True)
+        pair = (number(evaluation.measured.values[name]), number(measured.values[name]))
+        rows.append((title.partition(":")[0], *pair, *_difference(between)))
+    metric, count = evaluation.gate.metric, len(measured.drawn[evaluation.gate.metric.name])
+    sentence = (
+        f"<p>Both models on the same rows: the difference in {escape(metric.title)} is <strong>{signed(gap.value)}"
+        f"</strong> (95 % interval {signed(gap.low)} to {signed(gap.high)}); the new model is better in "
+        f"{gap.probability_better:.1%} of {count:,} resamples, {evaluation.gate.confidence:.0%} are needed.</p>"
+    )
+    header = ("metric", "new model", champion.version, "difference", "95 % interval of the difference")
+    return section("Champion", sentence, table(header, rows))
+
+
+def _difference(between: Difference) -> tuple[Number, Number]:
+    if between.low != between.low:
+        return number(None), number(None)
+    return Number(signed(between.value)), Number(f"{signed(between.low)} to {signed(between.high)}")
+
+
+def _gains(evaluation: Evaluation) -> str:
+    rows = [
+        (name, bar(share), Number(f"{share:.1%}"))
+        for name, share in list(evaluation.model.gains.items())[:MOST_COLUMNS]
+    ]
+    return section("What the model looks at", table(("column", "", "share of the gain"), rows))
+
+
+def _segments(evaluation: Evaluation) -> str:
+    names = SEGMENT_METRICS[evaluation.problem]
+    with_positives = evaluation.positives is not None
+    header = ["column", "value", "rows", *(["positives"] if with_positives else [])]
+    for name in names:
+        header += [name.replace("_", " "), "95 % interval"]
+    rows = []
+    for segment in evaluation.segments:
+        row: list[str] = [segment.column, segment.value, number(segment.rows)]
+        row += [number(segment.positives)] if with_positives else []
+        for name in names:
+            row += [number(segment.estimates[name].value), interval(segment.estimates[name])]
+        rows.append(row)
+    return section("Segments", table(header, rows))
+
+
+def _drift(evaluation: Evaluation) -> str:
+    if not evaluation.drift:
+        return section("Drift", "<p>There is no champion's data to compare these rows with.</p>")
+    told = [drift for drift in evaluation.drift if drift.sentence]
+    verb = "has" if len(told) == 1 else "have"
+    lead = f"{len(told):,} of {len(evaluation.drift):,} columns {verb} drifted" if told else "No column has drifted"
+    rows = [(drift.column, Number(f"{drift.psi:.3f}"), drift.sentence) for drift in evaluation.drift[:MOST_COLUMNS]]
+    return section(
+        "Drift",
+        f"<p>{lead} since the champion's data (population stability index: above 0.1 a column has drifted, above "
+        "0.25 far).</p>",
+        table(("column", "index", ""), rows),
     )
 
 
-def _confusion(confusion: Confusion) -> str:
-    return (
-        "<table><tr><th></th><th>flagged</th><th>not flagged</th></tr>"
-        f'<tr><th>positive</th><td class="n">{confusion.true_positive:,}</td>'
-        f'<td class="n">{confusion.false_negative:,}</td></tr>'
-        f'<tr><th>negative</th><td class="n">{confusion.false_positive:,}</td>'
-        f'<td class="n">{confusion.true_negative:,}</td></tr></table>'
+def _suspects(evaluation: Evaluation) -> str:
+    rows = [(suspect.code, suspect.column, suspect.sentence) for suspect in evaluation.suspects]
+    return section("Leakage suspects", table(("code", "column", "what to check"), rows) or "<p>None found.</p>")
+
+
+def _reproduce(evaluation: Evaluation) -> str:
+    model, gate = evaluation.model, evaluation.gate
+    command = ["python", "evaluate.py", "--model", "model", "--test", "test", "--output", "evaluation"]
+    command += ["--floor", str(gate.floor), "--min-support", str(gate.min_support)]
+    command += ["--confidence", str(gate.confidence)]
+    if evaluation.champion:
+        command += ["--champion", "champion", "--champion-version", evaluation.champion.version]
+    command += ["--input-uri", evaluation.input_uri] if evaluation.input_uri else []
+    decision = model.decision
+    rows = [
+        ("data set", code(evaluation.input_uri or "not told")),
+        ("sha256 of its manifest", code(evaluation.manifest_sha256 or "not told")),
+        ("sha256 of model.tar.gz", code(model.sha256)),
+        ("size of model.tar.gz", f"{model.bytes:,} bytes"),
+        ("rounds of boosting", f"{model.rounds:,}"),
+        *((f"hyperparameter {name}", str(value)) for name, value in model.hyperparameters.items()),
+        ("validation rows", f"{decision.validation_rows:,}"),
+    ]
+    if decision.validation_value is not None:
+        rows.append((f"{decision.validation_metric} on the validation part", figure(decision.validation_value)))
+    held = "model, test" + (" and champion hold" if evaluation.champion else " hold")
+    return section(
+        "How to reproduce",
+        table((), rows),
+        f"<p>In the folder of the step code, where the folders {held} the job's inputs:</p>",
+        f"<pre>{escape(shlex.join(command))}</pre>",
     )
-
-
-def _costs(facts: Facts) -> str:
-    decision, confusion = facts.decision, facts.scored.confusion()
-    missed, alarm = decision.false_negative_cost, decision.false_positive_cost
-    nobody = (confusion.true_positive + confusion.false_negative) * missed
-    everybody = (confusion.true_negative + confusion.false_positive) * alarm
-    return (
-        f"<p>A missed positive costs {missed:g}, a false alarm {alarm:g}. With the threshold "
-        f"{decision.threshold:.4f}, chosen on {decision.validation_rows:,} validation rows with "
-        f"{decision.validation_positives:,} positives, mistakes cost "
-        f"<strong>{confusion.cost(missed, alarm):,g}</strong> here; flagging nobody would cost {nobody:,g}, "
-        f"flagging everybody {everybody:,g}.</p>"
-    )
-
-
-def _metrics(metrics: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f'<tr><td>{text}</td><td class="n">{metrics[name]["value"]:.3f}</td>'
-        f'<td class="n">&plusmn; {metrics[name]["standard_deviation"]:.3f}</td></tr>'
-        for name, text in METRICS.items()
-    )
-    return f"<table><tr><th>metric</th><th>value</th><th>standard deviation</th></tr>{rows}</table>"
-
-
-def _plots(facts: Facts) -> str:
-    scored, decision, found = facts.scored, facts.decision, facts.metrics
-    roc, curve = found["receiver_operating_characteristic_curve"], found["precision_recall_curve"]
-    recall, precision = found["recall"]["value"], found["precision"]["value"]
-    drawn = {
-        "Found against flagged by mistake (ROC)": plots.roc(
-            roc["false_positive_rates"],
-            roc["true_positive_rates"],
-            (found["false_positive_rate"]["value"], recall),
-        ),
-        "Right flags against found (precision and recall)": plots.precision_recall(
-            curve["recalls"], curve["precisions"], (recall, precision)
-        ),
-        "Scores of both classes": plots.scores(scored.scores, scored.positives, scored.negatives, decision.threshold),
-        "Cost of each threshold": plots.cost(
-            *cost_curve(scored, decision.false_negative_cost, decision.false_positive_cost),
-            decision.threshold,
-        ),
-    }
-    figures = "\n".join(f"<figure><figcaption>{title}</figcaption>{svg}</figure>" for title, svg in drawn.items())
-    return f'<div class="plots">{figures}</div>'
-
-
-def _gains(gains: Mapping[str, float]) -> str:
-    rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="n">{share:.1%}</td></tr>' for name, share in list(gains.items())[:10]
-    )
-    return f"<table><tr><th>column</th><th>share of the gain</th></tr>{rows}</table>"

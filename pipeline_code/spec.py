@@ -1,6 +1,6 @@
 """What the model of this run is: read from model_spec.json, which packaging makes from the settings.
 
-Called by preprocess.py alone: every later step takes what it needs from features.json.
+Called by preprocess.py alone: every later step takes what it needs from the fits and features.json.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import zipimport
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ FILE_NAME = "model_spec.json"
 
 @dataclass(frozen=True)
 class Split:
+    """The shares of the parts, which sum to 1, and the seed of the hash that divides the rows."""
+
     train: float
     validation: float
     test: float
@@ -24,16 +27,34 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much may be wrong with the data before a run ends."""
+
+    min_rows: int = 50
+    largest_bad_share: float = 0.05
+    largest_unmatched_share: float = 0.5
+
+
+@dataclass(frozen=True)
 class ModelSpec:
+    """The tables (the first is the base and holds the label), their columns, and what they must be like."""
+
     model: str
     problem: str
     label: str
-    join_key: str
     tables: tuple[str, ...]
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     missing: tuple[str, ...]
     split: Split
+    join_key: str = ""
+    classes: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,14 +82,7 @@ def _packed_text() -> str:
 
 
 def _from_json(raw: dict[str, Any]) -> ModelSpec:
-    return ModelSpec(
-        model=raw["model"],
-        problem=raw["problem"],
-        label=raw["label"],
-        join_key=raw["join_key"],
-        tables=tuple(raw["tables"]),
-        numeric=tuple(raw["numeric"]),
-        categorical=tuple(raw["categorical"]),
-        missing=tuple(raw["missing"]),
-        split=Split(**raw["split"]),
-    )
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    ranges = {column: (float(low), float(high)) for column, (low, high) in values.pop("ranges", {}).items()}
+    limits, split = Limits(**values.pop("limits", {})), Split(**values.pop("split"))
+    return ModelSpec(**values, ranges=ranges, limits=limits, split=split)

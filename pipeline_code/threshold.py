@@ -1,10 +1,15 @@
-"""The decision threshold with the least cost; called by train.py on the validation split."""
+"""How a score becomes a decision: decision.json, made by train.py on the validation part, used by all that score.
+
+Binary models decide by the threshold with the least cost, multiclass models for the class with the highest score;
+a regression decides nothing.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +28,26 @@ class Costs:
                 raise ValueError(f"{name}_cost is {value:g}; it must be a number above 0")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
-    """decision.json: a row is decided 1 if its score is at least the threshold."""
+    """decision.json: a row of a binary model is decided 1 if its score is at least the threshold.
 
-    threshold: float
-    false_negative_cost: float
-    false_positive_cost: float
+    The validation figures say what the model and the threshold reach on the validation part. What a problem does
+    not have is None: threshold, costs and positives are of binary models only.
+    """
+
+    problem: str = "binary"
+    threshold: float | None = None
+    false_negative_cost: float | None = None
+    false_positive_cost: float | None = None
     validation_rows: int
-    validation_positives: int
-    validation_cost: float
+    validation_positives: int | None = None
+    validation_cost: float | None = None
+    validation_metric: str = "auc"
+    validation_value: float | None = None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Decision:
@@ -46,7 +58,7 @@ class Decision:
         return cls.from_json(path.read_text(encoding="utf-8"))
 
 
-def choose_threshold(labels: NDArray[np.int8], scores: NDArray[np.float32], costs: Costs) -> Decision:
+def choose_threshold(labels: NDArray[Any], scores: NDArray[np.float32], costs: Costs) -> Decision:
     """The cheapest cut between two neighbouring scores; of equally cheap ones the highest, so fewer alarms."""
     order = np.argsort(-scores, kind="stable")
     sorted_scores = scores[order].astype(np.float64)

@@ -1,175 +1,167 @@
-"""The Train step: XGBoost on the encoded training rows, and the decision threshold from the stated costs.
+"""The Train step: XGBoost on the encoded training rows, and how its scores become decisions.
 
-Started in script mode (hyperparameters as arguments, directories as SM_* variables), or by hand as
-`python train.py`. Classes are not reweighted, so that a score stays a probability: the few positives are met by
-stopping early on the AUC and by a threshold that knows what a mistake costs.
+Started in script mode (hyperparameters as arguments, directories as SM_* variables), also as a job of Tune, or by
+hand as `python train.py`. Classes are not reweighted, so that a score stays a probability: the few positives are met
+by stopping early on the AUC and by a threshold that knows what a mistake costs.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import metrics
+import data_profile
+import fit
 import numpy as np
-import tables
+import parts
 import xgboost
-from features import FeatureTransform
+from cluster import Cluster
+from failure import telling_failures
+from features import DataError, FeatureTransform
+from hyperparameters import OBJECTIVES, Hyperparameters, read_arguments
 from numpy.typing import NDArray
-from threshold import Costs, choose_threshold
+from shortage import shortage_of
+from threshold import Costs, Decision, choose_threshold
+from training_data import EncodedPart
+from training_metrics import measure
 
 INFERENCE_CODE = ("inference.py", "payload.py", "features.py", "threshold.py")
 ROWS_PER_THREAD = 50_000
-PRINT_EVERY = 20
+PRINT_ROUNDS, PRINT_SECONDS = 20, 2.0
 
 
 @dataclass(frozen=True)
-class Part:
-    """One split, encoded."""
+class Trained:
+    """The booster up to its best round, and its metric there on the validation part."""
 
-    matrix: NDArray[np.float32]
-    labels: NDArray[np.int8]
+    booster: xgboost.Booster
+    best_round: int
+    metric: str
+    validation: float
 
 
+@telling_failures
 def main(argv: Sequence[str] | None = None) -> None:
-    args = _arguments(argv)
-    transform = FeatureTransform.read(args.features / "features.json")
-    training = _read(args.train / "train.csv", transform)
-    validation = _read(args.validation / "validation.csv", transform)
-    booster = fit(training, validation, args)
-    scores = booster.inplace_predict(validation.matrix)
-    decision = choose_threshold(validation.labels, scores, Costs(args.false_negative_cost, args.false_positive_cost))
-    print(
-        f"threshold {decision.threshold:.6f}: cost {decision.validation_cost:g} on {decision.validation_rows} "
-        f"validation rows with {decision.validation_positives} positives"
-    )
-    args.model_dir.mkdir(parents=True, exist_ok=True)
-    booster.save_model(args.model_dir / "model.json")
-    shutil.copyfile(args.features / "features.json", args.model_dir / "features.json")
-    (args.model_dir / "decision.json").write_text(decision.to_json(), encoding="utf-8")
-    _ship_inference_code(args.model_dir / "code")
+    arguments, cluster = read_arguments(argv), Cluster.of()
+    seen = fit.read_fit(arguments.features)
+    transform, costs = seen.transform(), arguments.costs(seen.problem)
+    if sentence := shortage_of(seen):
+        raise DataError(sentence)
+    validation = EncodedPart(arguments.validation, transform)
+    with cluster.together():
+        training = EncodedPart(arguments.train, transform, share=cluster.share)
+        trained = train(training, validation, transform, arguments.hyperparameters, talk=cluster.is_first)
+    if cluster.is_first:
+        tell_best(trained, EncodedPart(arguments.train, transform))
+        decision = decide(trained, validation, transform.problem, costs)
+        rows = parts.read(arguments.validation, {*transform.names, transform.label, *transform.segments})
+        written = {
+            "features.json": transform.to_json(),
+            "decision.json": decision.to_json(),
+            "profile.json": data_profile.profile_of(rows, transform).to_json(),
+        }
+        _write(arguments.model_dir, trained.booster, written)
 
 
-def fit(training: Part, validation: Part, args: argparse.Namespace) -> xgboost.Booster:
-    """The booster up to its best round; the last line printed tells the metrics of that round."""
-    parameters = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "eval_metric": "auc",
-        "max_depth": args.max_depth,
-        "eta": args.eta,
-        "subsample": args.subsample,
-        "colsample_bytree": args.colsample_bytree,
-        "min_child_weight": args.min_child_weight,
-        "lambda": args.reg_lambda,
-        "scale_pos_weight": args.scale_pos_weight,
-        "seed": args.seed,
-        "nthread": _threads(len(training.labels)),
-    }
-    threads = parameters["nthread"]
-    matrix = xgboost.QuantileDMatrix(training.matrix, training.labels, nthread=threads)
-    watched = xgboost.DMatrix(validation.matrix, validation.labels, nthread=threads)
-    progress = Progress(training, validation)
+def train(
+    training: EncodedPart,
+    validation: EncodedPart,
+    transform: FeatureTransform,
+    hyperparameters: Hyperparameters,
+    *,
+    talk: bool = True,
+) -> Trained:
+    threads = threads_for(training.count())
+    matrix = training.matrix(threads=threads)
+    watched = validation.matrix(threads=threads, reference=matrix)
+    metric = OBJECTIVES[transform.problem].metric
     booster = xgboost.train(
-        parameters,
+        hyperparameters.booster(transform.problem, classes=len(transform.classes), threads=threads),
         matrix,
-        args.num_round,
+        hyperparameters.num_round,
         evals=[(watched, "validation")],
-        callbacks=[progress],
-        early_stopping_rounds=args.early_stopping_rounds,
+        callbacks=[Progress(metric)] if talk else [],
+        early_stopping_rounds=hyperparameters.early_stopping_rounds,
         verbose_eval=False,
     )
+    if not np.isfinite(booster.best_score):
+        raise DataError(
+            f"{metric} on the validation part is {booster.best_score}: 32-bit floats hold no squares of numbers beyond "
+            "1e19; give the label another unit",
+            column=transform.label,
+        )
     best: xgboost.Booster = booster[: booster.best_iteration + 1]
-    progress.print(best, booster.best_iteration)
-    return best
+    best.set_attr(hyperparameters=json.dumps(asdict(hyperparameters)))  # the report tells them
+    return Trained(best, booster.best_iteration, metric, float(booster.best_score))
+
+
+def tell_best(trained: Trained, training: EncodedPart) -> None:
+    """The last line with metrics tells those of the round that is kept."""
+    value = measure(trained.metric, *scored(trained.booster, training))
+    print(
+        f"[{trained.best_round}]\ttrain-{trained.metric}:{value:.6g}"
+        f"\tvalidation-{trained.metric}:{trained.validation:.6g}",
+        flush=True,
+    )
+
+
+def scored(booster: xgboost.Booster, part: EncodedPart) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The labels of a part, and the scores that the endpoint would give to its rows."""
+    found = [(batch.labels, booster.inplace_predict(batch.matrix)) for batch in part]
+    labels, scores = (np.concatenate(each) for each in zip(*found, strict=True))
+    return labels, scores
+
+
+def decide(trained: Trained, validation: EncodedPart, problem: str, costs: Costs | None) -> Decision:
+    """How the model decides, with its figures on the validation rows."""
+    if costs is None:
+        found = Decision(problem=problem, validation_rows=validation.count())
+    else:
+        found = choose_threshold(*scored(trained.booster, validation), costs)
+        print(
+            f"threshold {found.threshold:.6f}: cost {found.validation_cost:g} on {found.validation_rows} "
+            f"validation rows with {found.validation_positives} positives"
+        )
+    return replace(found, problem=problem, validation_metric=trained.metric, validation_value=trained.validation)
 
 
 class Progress(xgboost.callback.TrainingCallback):
-    """Prints the AUC of both splits every few rounds: every round would cost as much as the training itself."""
+    """Prints the validation metric now and then, so that one can watch a job without reading every round."""
 
-    def __init__(self, training: Part, validation: Part) -> None:
-        self.parts = {"train": training, "validation": validation}
+    def __init__(self, metric: str) -> None:
+        self._metric = metric
+        self._printed = time.monotonic()
 
-    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: object) -> bool:
-        if epoch % PRINT_EVERY == 0:
-            self.print(model, epoch)
+    def after_iteration(
+        self, model: xgboost.Booster, epoch: int, evals_log: Mapping[str, Mapping[str, Sequence[float]]]
+    ) -> bool:
+        if epoch % PRINT_ROUNDS == 0 or time.monotonic() - self._printed > PRINT_SECONDS:
+            value = evals_log["validation"][self._metric][-1]
+            print(f"[{epoch}]\tvalidation-{self._metric}:{value:.6g}", flush=True)
+            self._printed = time.monotonic()
         return False
 
-    def print(self, model: xgboost.Booster, epoch: int) -> None:
-        found = {
-            name: metrics.auc_of(part.labels, model.inplace_predict(part.matrix)) for name, part in self.parts.items()
-        }
-        print(f"[{epoch}]" + "".join(f"\t{name}-auc:{value:.5f}" for name, value in found.items()), flush=True)
 
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="train", description="Train the model and choose its threshold.")
-    for channel in ("train", "validation", "features"):
-        parser.add_argument(
-            f"--{channel}",
-            type=Path,
-            default=Path(os.environ.get(f"SM_CHANNEL_{channel.upper()}", f"/opt/ml/input/data/{channel}")),
-        )
-    parser.add_argument(
-        "--model-dir", "--model_dir", type=Path, default=Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
-    )
-    parser.add_argument("--max_depth", type=_whole(1, 16), default=2)
-    parser.add_argument("--num_round", type=_whole(1, 10_000), default=400)
-    parser.add_argument("--early_stopping_rounds", type=_whole(1, 10_000), default=50)
-    parser.add_argument("--eta", type=_number(0, 1), default=0.05)
-    parser.add_argument("--subsample", type=_number(0, 1), default=0.8)
-    parser.add_argument("--colsample_bytree", type=_number(0, 1), default=0.5)
-    parser.add_argument("--min_child_weight", type=float, default=1.0)
-    parser.add_argument("--reg_lambda", "--lambda", type=float, default=1.0)
-    parser.add_argument("--scale_pos_weight", type=float, default=1.0)
-    parser.add_argument("--false_negative_cost", type=float, default=10.0)
-    parser.add_argument("--false_positive_cost", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(argv)
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        value = int(text) if text.strip().lstrip("-").isdigit() else None
-        if value is None or not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} given; allowed: whole numbers from {least} to {most}")
-        return value
-
-    return convert
-
-
-def _number(above: float, most: float) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not above < value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} given; allowed: numbers above {above:g} up to {most:g}")
-        return value
-
-    return convert
-
-
-def _read(path: Path, transform: FeatureTransform) -> Part:
-    rows = tables.columns(tables.read_csv(path), (*transform.names, transform.label))
-    return Part(transform.encode(rows), transform.labels(rows))
-
-
-def _threads(rows: int) -> int:
+def threads_for(rows: int) -> int:
     """Small data are faster on one thread: on a busy machine several wait for each other longer than they work."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(available, rows // ROWS_PER_THREAD))
 
 
-def _ship_inference_code(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(folder: Path, booster: xgboost.Booster, texts: Mapping[str, str]) -> None:
+    code = folder / "code"
+    code.mkdir(parents=True, exist_ok=True)
+    booster.save_model(folder / "model.json")
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
     for name in INFERENCE_CODE:
-        shutil.copyfile(Path(__file__).resolve().parent / name, folder / name)
+        shutil.copyfile(Path(__file__).resolve().parent / name, code / name)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,22 @@
 
 from settings.account import AccountSettings, QueueSettings
 from settings.alarms import AccountAlarms, ModelAlarms
+from settings.costs import CostSettings
+from settings.data import ColumnRange, DataSettings
 from settings.errors import Problem, SettingsError
+from settings.gate import GateSettings
 from settings.loader import Settings, load
 from settings.model import ModelSettings
 from settings.trigger import TriggerSettings
+from settings.tuning import TuningRange, TuningSettings
 
 __all__ = [
     "AccountAlarms",
     "AccountSettings",
+    "ColumnRange",
+    "CostSettings",
+    "DataSettings",
+    "GateSettings",
     "ModelAlarms",
     "ModelSettings",
     "Problem",
@@ -17,5 +25,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TriggerSettings",
+    "TuningRange",
+    "TuningSettings",
     "load",
 ]

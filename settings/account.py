@@ -9,6 +9,7 @@ from settings.names import regions, wrong_account_id
 from settings.reader import Reader
 from settings.schedule import wrong_schedule
 
+LONGEST_BUCKET, LONGEST_PURPOSE = 63, "artifacts"
 REMOVALS = ("retain", "destroy")
 LOG_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365),
@@ -53,6 +54,17 @@ def read_account(name: str, reader: Reader) -> AccountSettings:
         ),
         alarms=read_account_alarms(reader.table("alarms")),
     )
+    _check_name(account, reader)
     queue.close()
     reader.close()
     return account
+
+
+def _check_name(account: AccountSettings, reader: Reader) -> None:
+    """The name stands in those of the buckets (`stacks/naming.py`), which S3 keeps short."""
+    longest = f"millrace-{account.name}-{LONGEST_PURPOSE}-{account.account_id}-{account.region}"
+    if reader.good("account_id", "region") and len(longest) > LONGEST_BUCKET:
+        fits = len(account.name) - (len(longest) - LONGEST_BUCKET)
+        reader.problem(
+            "", f"the bucket {longest} would have {len(longest)} characters; name the account with {fits} at most"
+        )

@@ -16,6 +16,7 @@ from settings.reader import Reader
 
 ACCOUNTS = "accounts.toml"
 MODELS = "models"
+BATCH_SUFFIX = "-batch"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,18 @@ def _models(folder: Path, problems: list[Problem]) -> tuple[ModelSettings, ...]:
         values = _toml(path, file, problems)
         if values is not None:
             models.append(read_model(path.stem, Reader(values, file=file, problems=problems)))
+    _check_batch_names([path.stem for path in paths], problems)
     return tuple(models)
+
+
+def _check_batch_names(names: list[str], problems: list[Problem]) -> None:
+    """Batch scoring has a pipeline of its own for each model, named after it."""
+    for name in names:
+        if f"{name}{BATCH_SUFFIX}" in names:
+            file = f"{MODELS}/{name}{BATCH_SUFFIX}.toml"
+            problems.append(
+                Problem(file, "", f"the pipeline that scores batches with {name} has this name; rename the file")
+            )
 
 
 def _toml(path: Path, file: str, problems: list[Problem]) -> dict[str, Any] | None:

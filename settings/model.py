@@ -12,32 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from settings.alarms import ModelAlarms
+from settings.costs import CostSettings
+from settings.data import DataSettings
+from settings.gate import GateSettings
+from settings.hyperparameters import HyperparameterSettings
 from settings.trigger import TriggerSettings
-
-PROBLEMS = ("binary",)
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """The parts the rows are divided into; they sum to 1."""
-
-    train: float
-    validation: float
-    test: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """The tables and columns; the first table is the base and holds the label."""
-
-    tables: tuple[str, ...]
-    join_key: str
-    label: str
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    missing: tuple[str, ...]
-    split: SplitSettings
+from settings.tuning import TuningSettings
 
 
 @dataclass(frozen=True)
@@ -48,29 +28,6 @@ class ComputeSettings:
     instance_count: int
     volume_size_gb: int
     max_runtime_seconds: int
-
-
-@dataclass(frozen=True)
-class HyperparameterSettings:
-    """XGBoost's own parameters; a run may change max_depth, num_round and eta."""
-
-    max_depth: int
-    num_round: int
-    eta: float
-    early_stopping_rounds: int
-    subsample: float
-    colsample_bytree: float
-    min_child_weight: float
-    reg_lambda: float
-    scale_pos_weight: float
-
-
-@dataclass(frozen=True)
-class CostSettings:
-    """What a wrong decision costs, in any one unit; only the ratio matters for the threshold."""
-
-    false_negative: float
-    false_positive: float
 
 
 @dataclass(frozen=True)
@@ -92,8 +49,10 @@ class ModelSettings:
     processing: ComputeSettings
     training: ComputeSettings
     xgboost: HyperparameterSettings
-    costs: CostSettings
-    auc_floor: float
+    tuning: TuningSettings | None
+    costs: CostSettings | None
+    gate: GateSettings
+    cache_expire_after: str
     endpoint: EndpointSettings
     trigger: TriggerSettings
     alarms: ModelAlarms
@@ -101,14 +60,6 @@ class ModelSettings:
     @property
     def hyperparameters(self) -> Mapping[str, int | float | str]:
         return {**asdict(self.xgboost), "seed": self.data.split.seed}
-
-    @property
-    def false_negative_cost(self) -> float:
-        return self.costs.false_negative
-
-    @property
-    def false_positive_cost(self) -> float:
-        return self.costs.false_positive
 
     @property
     def serving_instance_types(self) -> tuple[str, ...]:
@@ -119,26 +70,30 @@ class ModelSettings:
         data = self.data
         return {
             "model": self.name,
-            "problem": self.problem,
-            "label": data.label,
-            "join_key": data.join_key,
-            "tables": list(data.tables),
-            "numeric": list(data.numeric),
-            "categorical": list(data.categorical),
-            "missing": list(data.missing),
+            **self._contract(),
+            "ranges": {each.column: [each.low, each.high] for each in data.ranges},
+            "limits": asdict(data.limits),
             "split": asdict(data.split),
         }
 
     def trigger_spec(self) -> dict[str, Any]:
         """What the function that starts the pipeline needs to know, as it stands in `models.json`."""
+        return {**self._contract(), "trigger": {**asdict(self.trigger), "suffixes": list(self.trigger.suffixes)}}
+
+    def _contract(self) -> dict[str, Any]:
+        """What a file must look like, for Preprocess and for the check before it."""
         data = self.data
         return {
             "problem": self.problem,
             "tables": list(data.tables),
             "join_key": data.join_key,
             "label": data.label,
+            "classes": list(data.classes),
             "numeric": list(data.numeric),
             "categorical": list(data.categorical),
+            "segments": list(data.segments),
             "missing": list(data.missing),
-            "trigger": {**asdict(self.trigger), "suffixes": list(self.trigger.suffixes)},
+            "encoding": data.encoding,
+            "delimiter": data.delimiter,
+            "columns": list(data.columns),
         }

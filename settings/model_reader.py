@@ -2,122 +2,95 @@
 
 from __future__ import annotations
 
+import math
+
 from settings import names
 from settings.alarms import read_model_alarms
-from settings.model import (
-    PROBLEMS,
-    ComputeSettings,
-    CostSettings,
-    DataSettings,
-    EndpointSettings,
-    HyperparameterSettings,
-    ModelSettings,
-    SplitSettings,
-)
+from settings.cache import read_cache
+from settings.costs import read_costs
+from settings.data import DataSettings, read_data
+from settings.gate import read_gate
+from settings.hyperparameters import read_hyperparameters
+from settings.model import ComputeSettings, EndpointSettings, ModelSettings
+from settings.problem_types import PROBLEMS
 from settings.reader import Reader
-from settings.trigger import read_trigger
+from settings.trigger import TriggerSettings, read_trigger
+from settings.tuning import read_tuning
 
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
+_TIMED = ("trigger", "processing", "training")
+_LIMIT = "max_runtime_seconds"
+_TAB, _TAB_SUFFIX = "\t", ".tsv"
 
 
 def read_model(name: str, reader: Reader) -> ModelSettings:
     """The model of this name; useless if the reader noted a mistake."""
-    gate = reader.table("gate")
-    trigger = read_trigger(reader.table("trigger"))
+    problem = reader.text("problem", allowed=PROBLEMS)
+    trigger_table, processing_table, training_table = (reader.table(key) for key in _TIMED)
+    trigger = read_trigger(trigger_table)
+    processing, training = _compute(processing_table, names.PROCESSING), _compute(training_table, names.TRAINING)
+    data = read_data(reader.table("data"), problem)
     model = ModelSettings(
         name=name,
-        problem=reader.text("problem", allowed=PROBLEMS),
-        data=_data(reader.table("data")),
-        processing=_compute(reader.table("processing"), names.PROCESSING, many=False),
-        training=_compute(reader.table("training"), names.TRAINING, many=True),
-        xgboost=_hyperparameters(reader.table("xgboost")),
-        costs=_costs(reader.table("costs")),
-        auc_floor=gate.number("auc_floor", low=0, high=1, below=True),
+        problem=problem,
+        data=data,
+        processing=processing,
+        training=training,
+        xgboost=read_hyperparameters(reader.table("xgboost"), problem),
+        tuning=read_tuning(reader, problem, time_left=trigger.lock_hours * _HOUR - _beside_the_model(processing)),
+        costs=read_costs(reader, problem),
+        gate=read_gate(reader.table("gate"), problem),
+        cache_expire_after=read_cache(reader.table("cache", optional=True)),
         endpoint=_endpoint(reader.table("endpoint")),
         trigger=trigger,
         alarms=read_model_alarms(reader.table("alarms"), trigger),
     )
-    gate.close()
+    _check_tabs(data, trigger, reader)
+    if trigger_table.good("lock_hours") and processing_table.good(_LIMIT) and training_table.good(_LIMIT):
+        _check_time(model, trigger_table)
     reader.close()
     return model
 
 
-def _data(reader: Reader) -> DataSettings:
-    data = DataSettings(
-        tables=reader.texts("tables", check=names.wrong_table),
-        join_key=reader.text("join_key", check=names.wrong_column),
-        label=reader.text("label", check=names.wrong_column),
-        numeric=reader.texts("numeric", check=names.wrong_column, empty=True),
-        categorical=reader.texts("categorical", check=names.wrong_column, empty=True),
-        missing=reader.texts("missing", empty=True),
-        split=_split(reader.table("split")),
-    )
-    _compare_columns(data, reader)
-    reader.close()
-    return data
+def _beside_the_model(processing: ComputeSettings) -> int:
+    """The seconds that Preprocess and Evaluate may take."""
+    return 2 * processing.max_runtime_seconds
 
 
-def _compare_columns(data: DataSettings, reader: Reader) -> None:
-    if reader.good("numeric", "categorical"):
-        for column in sorted({*data.numeric} & {*data.categorical}):
-            reader.problem("categorical", f"holds {column!r}, which is numeric too; keep one of the two")
-        if not data.numeric and not data.categorical:
-            reader.problem("numeric", "and categorical are both empty; a model needs at least one feature")
-    for key in ("label", "join_key"):
-        column = getattr(data, key)
-        for kind in ("numeric", "categorical"):
-            if reader.good(key) and column in getattr(data, kind):
-                reader.problem(kind, f"holds {column!r}, which is the {key}; take it out of the features")
-    if reader.good("label", "join_key") and data.label == data.join_key:
-        reader.problem("label", f"is {data.label!r}, the same as join_key; they must be different columns")
+def _check_time(model: ModelSettings, trigger: Reader) -> None:
+    """A run that takes no longer than its steps may take must not be stopped, nor another one be started beside it."""
+    making = model.tuning.max_runtime_seconds if model.tuning else model.training.max_runtime_seconds
+    allowed = _beside_the_model(model.processing) + making
+    if allowed > model.trigger.lock_hours * _HOUR:
+        table = "tuning" if model.tuning else "training"
+        trigger.problem(
+            "lock_hours",
+            f"is {model.trigger.lock_hours}, but a run may take {math.ceil(allowed / _HOUR)} hours: twice "
+            f"processing.{_LIMIT}, and {table}.{_LIMIT}; make it longer, or one of those shorter",
+        )
 
 
-def _split(reader: Reader) -> SplitSettings:
-    parts = ("train", "validation", "test")
-    train, validation, test = (reader.number(part, low=0, high=1, above=True, below=True) for part in parts)
-    total = train + validation + test
-    if reader.good(*parts) and abs(total - 1) > 1e-9:
-        reader.problem("train", f"+ validation + test is {total:g}; the three must sum to 1")
-    split = SplitSettings(train, validation, test, seed=reader.integer("seed", low=0, high=2**31 - 1))
-    reader.close()
-    return split
+def _check_tabs(data: DataSettings, trigger: TriggerSettings, reader: Reader) -> None:
+    of_tabs = any(each.endswith(_TAB_SUFFIX) for each in trigger.suffixes)
+    if reader.good("data") and of_tabs and data.delimiter != _TAB:
+        reader.problem(
+            "trigger.suffixes",
+            f"holds {_TAB_SUFFIX}, which means tabs between the columns, but data.delimiter is {data.delimiter!r}; "
+            f"take it out, or set the delimiter to {_TAB!r}",
+        )
 
 
-def _compute(reader: Reader, kind: str, *, many: bool) -> ComputeSettings:
-    """Preprocess joins whole tables in one process, so only training may use several instances."""
+def _compute(reader: Reader, kind: str) -> ComputeSettings:
     compute = ComputeSettings(
         instance_type=reader.text("instance_type", allowed=names.instance_types(kind)),
-        instance_count=reader.integer("instance_count", low=1, high=100 if many else 1),
+        instance_count=reader.integer("instance_count", low=1, high=100),
         volume_size_gb=reader.integer("volume_size_gb", low=1, high=16_384),
-        max_runtime_seconds=reader.integer("max_runtime_seconds", low=60, high=5 * _DAY),
+        max_runtime_seconds=reader.integer(_LIMIT, low=60, high=5 * _DAY),
     )
+    if reader.good("instance_type") and (wrong := names.wrong_volume(compute.instance_type)):
+        reader.problem("instance_type", f"is {compute.instance_type!r}; {wrong}")
     reader.close()
     return compute
-
-
-def _hyperparameters(reader: Reader) -> HyperparameterSettings:
-    values = HyperparameterSettings(
-        max_depth=reader.integer("max_depth", low=1, high=16),
-        num_round=reader.integer("num_round", low=1, high=10_000),
-        eta=reader.number("eta", low=0, high=1, above=True),
-        early_stopping_rounds=reader.integer("early_stopping_rounds", low=1, high=10_000),
-        subsample=reader.number("subsample", low=0, high=1, above=True),
-        colsample_bytree=reader.number("colsample_bytree", low=0, high=1, above=True),
-        min_child_weight=reader.number("min_child_weight", low=0, high=1e6),
-        reg_lambda=reader.number("reg_lambda", low=0, high=1e6),
-        scale_pos_weight=reader.number("scale_pos_weight", low=0, high=1e6, above=True),
-    )
-    reader.close()
-    return values
-
-
-def _costs(reader: Reader) -> CostSettings:
-    costs = CostSettings(
-        false_negative=reader.number("false_negative", low=0, high=1e9, above=True),
-        false_positive=reader.number("false_positive", low=0, high=1e9, above=True),
-    )
-    reader.close()
-    return costs
 
 
 def _endpoint(reader: Reader) -> EndpointSettings:
@@ -133,5 +106,8 @@ def _endpoint(reader: Reader) -> EndpointSettings:
     keys = ("instance_type", "supported_instance_types")
     if reader.good(*keys) and endpoint.instance_type not in endpoint.supported_instance_types:
         reader.problem("supported_instance_types", f"lacks {endpoint.instance_type!r}, the endpoint's own; add it")
+    elif reader.good(*keys) and (wrong := names.wrong_volume(endpoint.supported_instance_types[0])):
+        first = endpoint.supported_instance_types[0]
+        reader.problem("supported_instance_types", f"begins with {first!r}, which scores batches; {wrong}")
     reader.close()
     return endpoint

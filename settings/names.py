@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection
 from functools import cache
 
@@ -15,6 +16,7 @@ ENDPOINT = "ProductionVariantInstanceType"
 TRANSFORM = "TransformInstanceType"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[5-9]e?|p[5-9][a-z]*(-[a-z0-9]+)?|trn\d+n?|dl1)\..+")
 _TABLE = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
@@ -22,6 +24,17 @@ _TABLE = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 def instance_types(kind: str) -> frozenset[str]:
     """The instance types SageMaker accepts for `PROCESSING`, `TRAINING`, `ENDPOINT` or `TRANSFORM`."""
     return frozenset(_botocore().load_service_model("sagemaker", "service-2")["shapes"][kind]["enum"])
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether disks are built in: SageMaker takes no key for such an instance's volume, and every job here has one."""
+    return bool(_LOCAL_STORAGE.fullmatch(instance_type))
+
+
+def wrong_volume(instance_type: str) -> str | None:
+    if has_local_storage(instance_type):
+        return "it has disks of its own, for which SageMaker takes no key; allowed: types without, such as ml.m5.large"
+    return None
 
 
 @cache
@@ -54,9 +67,14 @@ def wrong_table(text: str) -> str | None:
 
 
 def wrong_column(text: str) -> str | None:
-    if text and text == text.strip() and not set(text) & set(',"\n\r\t') and len(text) <= 128:
+    if text and text == text.strip() and not set(text) & set(',"') and len(text) <= 128 and not _holds_controls(text):
         return None
     return "a column has 1 to 128 characters, no comma, quote, tab or line break, and no space at the ends"
+
+
+def _holds_controls(text: str) -> bool:
+    """Control characters, line separators, halves of characters, and what is no character."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp") for character in text)
 
 
 def wrong_member(text: str, allowed: Collection[str]) -> str | None:

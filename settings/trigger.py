@@ -14,8 +14,12 @@ STARTS = ("new", "always")
 LONGEST_DELAY = 900
 """The debounce is a delayed message, and SQS delays no message for longer than this many seconds."""
 
+MOST_SUFFIXES = 10
+"""Each stands twice in the pattern of an EventBridge rule, which holds 2,048 characters."""
+
 _SUFFIX = re.compile(r"\.[a-z0-9]+([._-][a-z0-9]+)*")
 _UNFINISHED = ".tmp"
+_JSON = (".json", ".jsonl", ".ndjson")
 _COMPRESSED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".parquet", ".xls", ".xlsx")
 
 
@@ -38,7 +42,7 @@ def read_trigger(reader: Reader) -> TriggerSettings:
     trigger = TriggerSettings(
         debounce_seconds=reader.integer("debounce_seconds", low=0, high=LONGEST_DELAY),
         max_wait_seconds=reader.integer("max_wait_seconds", low=0, high=86_400),
-        suffixes=reader.texts("suffixes", check=wrong_suffix),
+        suffixes=reader.texts("suffixes", check=wrong_suffix, most=MOST_SUFFIXES),
         attempts=reader.integer("attempts", low=1, high=10),
         start=reader.text("start", allowed=STARTS),
         max_model_age_hours=reader.integer("max_model_age_hours", low=0, high=87_600),
@@ -61,6 +65,8 @@ def wrong_suffix(text: str) -> str | None:
         return "a suffix is a dot, then small letters and digits, 16 characters at most, for example .csv"
     if text.endswith(_UNFINISHED):
         return f"{_UNFINISHED} marks a file that is still being written; use another"
+    if text.endswith(_JSON):
+        return "Preprocess reads CSV text only, and batch scoring takes files with this ending for JSON; use another"
     if text.endswith(_COMPRESSED):
         return "Preprocess reads plain CSV text only; unpack or convert the files before the upload"
     return None

@@ -1,4 +1,4 @@
-"""What all roles share, deployed before any of them: their permissions boundary, and two policies for containers."""
+"""What all roles share, deployed before any of them: their permissions boundary, and three policies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from stacks.boundary import Boundary
 from stacks.naming import Naming
-from stacks.permissions import pull_images, report_metrics
+from stacks.permissions import allow, pull_images, report_metrics
 
 
 class AccessStack(Stack):
@@ -32,4 +32,11 @@ class AccessStack(Stack):
             managed_policy_name=naming.of("report-metrics"),
             description="Report the metrics of SageMaker's containers",
             statements=[report_metrics()],
+        )
+        self.list_versions = iam.ManagedPolicy(
+            self,
+            "ListVersions",
+            managed_policy_name=naming.of("list-versions"),
+            description="List the versions of models and their states",
+            statements=[allow("sagemaker:ListModelPackages", on=["*"])],  # the action knows no resources
         )

@@ -11,6 +11,7 @@ from constructs import Construct
 from pipeline_code import definition
 from settings import AccountSettings, ModelSettings
 from stacks.access import AccessStack
+from stacks.batch import BatchStack
 from stacks.build import BuildStack
 from stacks.data import DataStack
 from stacks.deploy import DeployStack
@@ -22,7 +23,7 @@ from stacks.watch import WatchStack
 
 
 class AccountStage(Stage):
-    """access, data -> build -> trigger and access, data -> deploy -> serving, one serving stack per model; watch."""
+    """access, data -> build -> trigger, batch and access, data -> deploy -> serving, one per model; watch."""
 
     def __init__(
         self, scope: Construct, id_: str, *, account: AccountSettings, models: Sequence[ModelSettings]
@@ -62,8 +63,25 @@ class AccountStage(Stage):
             key=data.key,
             artifact_bucket=data.artifact_bucket,
         )
+        batch = BatchStack(
+            self,
+            "Batch",
+            naming=naming,
+            models=models,
+            access=access,
+            resolve_champion_arn=build.functions.resolve_champion_arn,
+            key=data.key,
+            raw_bucket=data.raw_bucket,
+            artifact_bucket=data.artifact_bucket,
+        )
         watch = WatchStack(
-            self, "Watch", naming=naming, models=models, workers=[trigger.worker, deploy.worker], key=data.key
+            self,
+            "Watch",
+            naming=naming,
+            models=models,
+            workers=[trigger.worker, deploy.worker, batch.worker],
+            functions=[build.functions],
+            key=data.key,
         )
         watch.add_stack_dependency(trigger, "silence is an alarm")
         for model in models:

@@ -14,8 +14,8 @@ from stacks.naming import Naming
 from stacks.permissions import allow, deny
 
 SERVICES = (
-    *("cloudformation:*", "cloudwatch:PutMetricData", "dynamodb:*", "ecr:*", "iam:PassRole", "kms:*", "logs:*"),
-    *("s3:*", "sagemaker:*", "sqs:*"),
+    *("cloudformation:*", "cloudwatch:PutMetricData", "dynamodb:*", "ecr:*", "iam:PassRole", "kms:*"),
+    *("lambda:InvokeFunction", "logs:*", "s3:*", "sagemaker:*", "sqs:*"),
 )
 """Everything else is denied, to roles and to what other policies grant their sessions."""
 NEVER = (
@@ -80,13 +80,19 @@ class Boundary(Construct):
         jobs, models, served = (
             [f"sagemaker:{verb}{kind}" for kind in kinds for verb in verbs]
             for verbs, kinds in (
-                (("Create", "Describe", "Stop"), ("ProcessingJob", "TrainingJob")),
+                (
+                    ("Create", "Describe", "Stop"),
+                    ("ProcessingJob", "TrainingJob", "HyperParameterTuningJob", "TransformJob"),
+                ),
                 (("Create", "Describe"), ("ModelPackage",)),
                 (("Create", "Delete", "Describe"), ("Model", "EndpointConfig", "Endpoint")),
             )
         )
         runs = [f"sagemaker:{verb}PipelineExecution" for verb in ("Describe", "Start", "Stop")]
-        others = ("AddTags", "DescribeModelPackageGroup", "ListPipelineExecutions", "ListTags", "UpdateEndpoint")
+        others = (
+            *("AddTags", "DescribeModelPackageGroup", "ListPipelineExecutions", "ListTags", "UpdateEndpoint"),
+            "ListTrainingJobsForHyperParameterTuningJob",
+        )
         return [
             allow(
                 *(*jobs, *models, *served, *runs, *(f"sagemaker:{action}" for action in others)),
@@ -100,6 +106,10 @@ class Boundary(Construct):
             allow(
                 *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
                 on=[self._arn("logs", "log-group", group, form=ArnFormat.COLON_RESOURCE_NAME) for group in groups],
+            ),
+            allow(
+                "lambda:InvokeFunction",
+                on=[self._arn("lambda", "function", self._naming.of("*"), form=ArnFormat.COLON_RESOURCE_NAME)],
             ),
             allow(
                 "cloudformation:DescribeStackEvents",

@@ -1,4 +1,4 @@
-"""What makes models: for each a pipeline and a group in the registry, and the two roles they run with."""
+"""What makes models: for each a pipeline and a group in the registry, their roles, the functions they call."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ from stacks.permissions import (
     allow,
     encrypt_volumes,
     pass_role,
+    read_assets,
     read_objects,
     use_key,
     write_logs,
     write_objects,
 )
+from stacks.pipeline_functions import PipelineFunctions
 from stacks.service_role import ServiceRole
 from stacks.step_code_asset import StepCode
 
-INPUTS, RUNS = "inputs/", "runs/"
+INPUTS, RUNS, QUARANTINE = "inputs/", "runs/", "quarantine/"
 JOBS = {"processing-job": "ProcessingJob", "training-job": "TrainingJob"}
 """The kinds of job the steps of a pipeline create; SageMaker names each pipelines-<execution>-<step>-..."""
+TUNING = "HyperParameterTuningJob"
+TUNING_NAMES = ("*-Tune-*", "*-tune-*")
+"""A tuning job, whose name is short, is named <execution>-<step>-... instead; AWS shows both spellings."""
 
 
 class BuildStack(Stack):
@@ -50,6 +55,15 @@ class BuildStack(Stack):
         self._key, self._artifacts = key, artifact_bucket
         for kind in JOBS.values():
             LogGroup(self, f"{kind}Logs", name=log_group_name(kind), naming=naming, key=key)
+        self.functions = PipelineFunctions(
+            self,
+            "Functions",
+            naming=naming,
+            models=[model.name for model in models],
+            key=key,
+            artifact_bucket=artifact_bucket,
+            list_versions=access.list_versions,
+        )
         codes = {model.name: StepCode(self, f"Code-{model.name}", model_spec=model.spec()) for model in models}
         job_role = ServiceRole(
             self,
@@ -57,7 +71,7 @@ class BuildStack(Stack):
             name=naming.of("job"),
             service="sagemaker.amazonaws.com",
             acting_for=self._sagemaker_arn("*"),
-            statements=self._job_statements(list(codes.values())),
+            statements=self._job_statements(list(codes.values()), [model.name for model in models]),
             shared=[access.pull_images, access.report_metrics],
         )
         pipeline_role = ServiceRole(
@@ -75,18 +89,25 @@ class BuildStack(Stack):
                 f"Model-{model.name}",
                 model=model,
                 code=codes[model.name],
+                functions=self.functions,
                 role_arn=pipeline_role.arn,
                 job_role_arn=job_role.arn,
                 key=key,
                 artifact_bucket=artifact_bucket,
             )
 
-    def _job_statements(self, codes: Sequence[StepCode]) -> list[iam.PolicyStatement]:
+    def _job_statements(self, codes: Sequence[StepCode], names: Sequence[str]) -> list[iam.PolicyStatement]:
         """Read inputs and code, write results; the rest is what SageMaker does in the role's name."""
+        placeholder = self.functions.placeholder
         return [
             *read_objects(self._artifacts, INPUTS, RUNS),
-            write_objects(self._artifacts, RUNS),
-            *(statement for code in codes for statement in _read_code(self, code)),
+            write_objects(self._artifacts, RUNS, *(f"{QUARANTINE}{name}/{RUNS}" for name in names)),
+            *read_assets(
+                self,
+                placeholder.s3_bucket_name,
+                placeholder.s3_object_key,
+                *(key for code in codes for key in (code.zip_key, code.tar_key)),
+            ),
             use_key(self._key),
             *encrypt_volumes(self._key),
             allow("kms:Encrypt", on=[self._key.key_arn]),  # SageMaker's own, for the outputs
@@ -94,7 +115,8 @@ class BuildStack(Stack):
         ]
 
     def _pipeline_statements(self, job_role_arn: str, names: Sequence[str]) -> list[iam.PolicyStatement]:
-        """Create, watch and stop the steps' jobs, read what the gate compares, and register the model."""
+        """Create, watch and stop the steps' jobs, call functions, read what the gate compares, register the model."""
+        tuning = [self._sagemaker_arn("hyper-parameter-tuning-job", name) for name in TUNING_NAMES]
         jobs = {kind: self._sagemaker_arn(resource, "pipelines-*") for resource, kind in JOBS.items()}
         groups = [self._sagemaker_arn("model-package-group", name) for name in names]
         packages = [self._sagemaker_arn("model-package", f"{name}/*") for name in names]
@@ -103,13 +125,18 @@ class BuildStack(Stack):
                 allow(f"sagemaker:Create{kind}", f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", on=[arn])
                 for kind, arn in jobs.items()
             ),
+            allow(
+                *(f"sagemaker:{verb}{TUNING}" for verb in ("Create", "Describe", "Stop", "ListTrainingJobsFor")),
+                on=tuning,
+            ),
+            allow("lambda:InvokeFunction", on=self.functions.arns),
             allow("sagemaker:CreateModelPackage", "sagemaker:AddTags", on=[*groups, *packages]),
             allow("sagemaker:DescribeModelPackage", on=packages),
             allow("sagemaker:DescribeModelPackageGroup", on=groups),
-            allow("sagemaker:AddTags", on=[*jobs.values()]),
+            allow("sagemaker:AddTags", on=[*jobs.values(), *tuning]),
             pass_role(job_role_arn, to="sagemaker.amazonaws.com"),
             *read_objects(self._artifacts, RUNS),
-            use_key(self._key),
+            allow("kms:Decrypt", on=[self._key.key_arn]),
         ]
 
     def _sagemaker_arn(self, resource: str, name: str | None = None) -> str:
@@ -120,13 +147,3 @@ class BuildStack(Stack):
 def log_group_name(kind: str) -> str:
     """Where SageMaker keeps what jobs of one kind print; it offers no choice."""
     return f"/aws/sagemaker/{kind}s"
-
-
-def _read_code(stack: Stack, code: StepCode) -> list[iam.PolicyStatement]:
-    """Exactly the two archives of a model's step code, in the bucket that holds all assets."""
-    bucket = f"arn:{stack.partition}:s3:::{code.bucket}"
-    keys = [code.zip_key, code.tar_key]
-    return [
-        allow("s3:GetObject", on=[f"{bucket}/{key}" for key in keys]),
-        allow("s3:ListBucket", on=[bucket], when={"StringEquals": {"s3:prefix": keys}}),
-    ]

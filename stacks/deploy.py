@@ -76,9 +76,9 @@ class DeployStack(Stack):
             acting_for=None,  # CloudFormation is not documented to say for whom it assumes a role
             statements=self._update_statements(key),
         )
-        self.worker = self._worker(naming, key, update_role.arn)
+        self.worker = self._worker(naming, key, update_role.arn, access)
 
-    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str) -> WorkerQueue:
+    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str, access: AccessStack) -> WorkerQueue:
         stacks = {name: naming.serving_stack(name) for name in self._names}
         arns = [self._arn("cloudformation", "stack", f"{stack}/*") for stack in stacks.values()]
         worker = Worker(
@@ -88,7 +88,6 @@ class DeployStack(Stack):
             memory_mb=512,
             environment={"SERVING_STACKS": json.dumps(stacks), "UPDATE_ROLE_ARN": update_role_arn},
             statements=[
-                allow("sagemaker:ListModelPackages", on=["*"]),  # the action knows no resources
                 allow("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", on=arns),
                 allow(
                     "cloudformation:UpdateStack",
@@ -101,6 +100,7 @@ class DeployStack(Stack):
                 ),
                 pass_role(update_role_arn, to="cloudformation.amazonaws.com"),
             ],
+            shared=[access.list_versions],
         )
         queue = WorkerQueue(self, "DeployModel", naming=naming, worker=worker, key=key)
         queue.receive(self._approval_rule(queue.name), self._stack_status_rule(queue.name, arns))

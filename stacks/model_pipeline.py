@@ -13,6 +13,7 @@ from constructs import Construct
 from pipeline_code import definition
 from settings import ModelSettings
 from stacks.definition_validator import require_valid
+from stacks.pipeline_functions import PipelineFunctions
 from stacks.step_code_asset import StepCode
 
 _IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<name>[^:@]+)[:@].+")
@@ -28,6 +29,7 @@ class ModelPipeline(Construct):
         *,
         model: ModelSettings,
         code: StepCode,
+        functions: PipelineFunctions,
         role_arn: str,
         job_role_arn: str,
         key: kms.IKey,
@@ -43,6 +45,9 @@ class ModelPipeline(Construct):
             "code_bucket": code.bucket,
             "code_zip_key": code.zip_key,
             "code_tar_key": code.tar_key,
+            "code_digest": code.digest,
+            "resolve_champion": functions.resolve_champion_arn,
+            "read_verdict": functions.read_verdict_arn,
         }
         pipeline = sagemaker.CfnPipeline(
             self,

@@ -32,11 +32,28 @@ def deny(
 
 def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:
     """Read and list what lies under the prefixes; without the list right a missing object looks forbidden."""
-    patterns = [f"{prefix}*" for prefix in prefixes]
     return [
-        allow("s3:GetObject", on=[bucket.arn_for_objects(pattern) for pattern in patterns]),
-        allow("s3:ListBucket", on=[bucket.bucket_arn], when={"StringLike": {"s3:prefix": patterns}}),
+        allow("s3:GetObject", on=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]),
+        list_objects(bucket, *prefixes),
     ]
+
+
+def read_assets(stack: Stack, bucket_name: str, *keys: str) -> list[iam.PolicyStatement]:
+    """Exactly these objects of the bucket that holds all assets; together, as a policy must not grow too large."""
+    bucket = f"arn:{stack.partition}:s3:::{bucket_name}"
+    return [
+        allow("s3:GetObject", on=[f"{bucket}/{key}" for key in keys]),
+        allow("s3:ListBucket", on=[bucket], when={"StringEquals": {"s3:prefix": list(keys)}}),
+    ]
+
+
+def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    """See what lies under the prefixes, without reading it."""
+    return allow(
+        "s3:ListBucket",
+        on=[bucket.bucket_arn],
+        when={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+    )
 
 
 def write_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:

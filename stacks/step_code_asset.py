@@ -31,14 +31,16 @@ _STORED_BLOCK = 65_535
 
 
 class StepCode(Construct):
-    """The two archives of one model. `bucket`, `zip_key` and `tar_key` go into the definition."""
+    """The two archives of one model. `bucket`, `zip_key`, `tar_key` and the zip's `digest` go into the definition."""
 
     def __init__(
         self, scope: Construct, id_: str, *, model_spec: Mapping[str, Any], folder: Path = CODE_FOLDER
     ) -> None:
         super().__init__(scope, id_)
         files = step_files(folder, model_spec)
-        self._zip = self._asset("Zip", "code.zip", zip_archive(files))
+        archive = zip_archive(files)
+        self.digest = hashlib.sha256(archive).hexdigest()
+        self._zip = self._asset("Zip", "code.zip", archive)
         self._tar = self._asset("Tar", "code.tar.gz", tar_archive(files))
 
     @property

@@ -13,6 +13,7 @@ from constructs import Construct
 from settings import ModelSettings
 from stacks.alarm_topic import AlarmTopic
 from stacks.naming import Naming
+from stacks.pipeline_functions import PipelineFunctions
 from stacks.trigger import NAMESPACE
 from stacks.worker_queue import WorkerQueue
 
@@ -32,6 +33,7 @@ class WatchStack(Stack):
         naming: Naming,
         models: Sequence[ModelSettings],
         workers: Sequence[WorkerQueue],
+        functions: Sequence[PipelineFunctions],
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: alarms")
@@ -39,6 +41,8 @@ class WatchStack(Stack):
         self._tell = actions.SnsAction(AlarmTopic(self, "Topic", naming=naming, key=key))
         for worker in workers:
             self._watch_worker(worker)
+        for called in functions:
+            self._watch_functions(called)
         self._watch_schedule()
         for model in models:
             self._watch_age(model)
@@ -51,16 +55,34 @@ class WatchStack(Stack):
             metric=_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName=worker.name),
             over=QUEUE_AGE_MINUTES * 60,
         )
+        self._watch_dead_letters(
+            f"{worker.name}-dlq", f"The queue {worker.name} gave up a message; `millrace replay dlq` sends it again"
+        )
+        self._watch_errors(worker.name, f"The function {worker.name} crashed or ran out of time")
+
+    def _watch_functions(self, functions: PipelineFunctions) -> None:
+        """Those that pipelines call: an error there fails a run whatever its data."""
+        for name in functions.names:
+            self._watch_errors(name, f"The function {name} crashed or ran out of time, and a run failed with it")
+        self._watch_dead_letters(
+            functions.dead_letters_name,
+            "A pipeline's function was called by someone who did not wait, and it failed",
+        )
+
+    def _watch_dead_letters(self, queue: str, description: str) -> None:
+        purpose = queue.removeprefix(self._naming.of("")).removesuffix("-dlq")
         self._alarm(
             f"{purpose}-dead-letters",
-            f"The queue {worker.name} gave up a message; `millrace replay dlq` sends it again",
-            metric=_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=f"{worker.name}-dlq"),
+            description,
+            metric=_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=queue),
             over=0,
         )
+
+    def _watch_errors(self, function: str, description: str) -> None:
         self._alarm(
-            f"{purpose}-errors",
-            f"The function {worker.name} crashed or ran out of time",
-            metric=_metric("AWS/Lambda", "Errors", "Sum", FunctionName=worker.name),
+            f"{function.removeprefix(self._naming.of(''))}-errors",
+            description,
+            metric=_metric("AWS/Lambda", "Errors", "Sum", FunctionName=function),
             over=0,
         )
 

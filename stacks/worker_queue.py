@@ -1,4 +1,4 @@
-"""A queue and the Lambda function that works it off. The trigger and the deploy stack each have one.
+"""A queue and the Lambda function that works it off. The trigger, the deploy and the batch stack have one.
 
 Rules and schedules send to the queue, never to the function: what fails is retried, and then kept in the
 dead-letter queue instead of being lost.
@@ -41,6 +41,8 @@ class Worker:
     memory_mb: int
     environment: Mapping[str, str]
     statements: Sequence[iam.PolicyStatement]
+    shared: Sequence[iam.IManagedPolicy] = ()
+    """Policies that other roles have too."""
     files: Mapping[str, Any] = field(default_factory=dict)
     """JSON files beside the package, by name."""
     sends: bool = False
@@ -78,6 +80,7 @@ class WorkerQueue(Construct):
             service="lambda.amazonaws.com",
             acting_for=None,  # Lambda is not documented to say for whom it assumes a role
             statements=[*self._own_statements(log_group, worker), *worker.statements],
+            shared=worker.shared,
         )
         lambda_.EventSourceMapping(
             self,

@@ -342,6 +342,6 @@ class Lab:
 
 
 @contextmanager
-def lab(**trigger: Any) -> Iterator[Lab]:
+def lab(model: ModelSettings | None = None, **trigger: Any) -> Iterator[Lab]:
     with mock_aws():
-        yield Lab(settings(**trigger))
+        yield Lab(model or settings(**trigger))

@@ -1,6 +1,6 @@
 """Runs the step code as AWS would, as processes of the image's environment; used by the tests of the steps.
 
-One run of all steps on made-up data is shared by a test session: `finished_run`.
+One run of Preprocess and Train for each problem, on made-up data, is shared by a test session: `finished_run`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from millrace.demo_data import generate
+from millrace.demo_data import generate, generate_abalone, generate_penguins
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "pipeline_code"
-IMAGE_PYTHON = ROOT / ".venv" / "environments" / "sagemaker-xgboost-3.2-0" / "bin" / "python"
+ENVIRONMENTS = ROOT / ".venv" / "environments"
+# Under `make parity` the tests themselves run in an environment with the image's packages, on its Python.
+PARITY = Path(sys.prefix).name == "parity"
+IMAGE_PYTHON = ENVIRONMENTS / ("parity" if PARITY else "sagemaker-xgboost-3.2-0") / "bin" / "python"
+TOOLKIT_PYTHON = ENVIRONMENTS / ("parity-toolkit" if PARITY else "toolkit") / "bin" / "python"
 SPEC: dict[str, Any] = {
     "model": "claims-fraud",
     "problem": "binary",
@@ -33,6 +38,39 @@ SPEC: dict[str, Any] = {
     "missing": ["", "NA"],
     "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 20},
 }  # fmt: skip
+ABALONE: dict[str, Any] = {
+    "model": "abalone",
+    "problem": "regression",
+    "label": "rings",
+    "tables": ["abalone"],
+    "numeric": ["length", "diameter", "height", "whole_weight", "shucked_weight", "viscera_weight", "shell_weight"],
+    "categorical": ["sex"],
+    "missing": ["", "NA"],
+    "columns": ["sex", "length", "diameter", "height", "whole_weight", "shucked_weight", "viscera_weight",
+                "shell_weight", "rings"],
+    "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 20},
+}  # fmt: skip
+# Names and classes that are not ASCII, all the way from the file to the answers.
+KOREAN = {"species": "종", "island": "섬", "bill_length_mm": "부리 길이", "bill_depth_mm": "부리 깊이",
+          "flipper_length_mm": "날개 길이", "body_mass_g": "몸무게", "sex": "성별", "Adelie": "아델리",
+          "Chinstrap": "턱끈", "Gentoo": "젠투", "male": "수컷", "female": "암컷"}  # fmt: skip
+PENGUINS: dict[str, Any] = {
+    "model": "penguins",
+    "problem": "multiclass",
+    "label": "종",
+    "classes": ["젠투", "아델리", "턱끈"],
+    "tables": ["penguins"],
+    "numeric": ["부리 길이", "부리 깊이", "날개 길이", "몸무게"],
+    "categorical": ["성별", "섬"],
+    "missing": ["", "NA"],
+    "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 20},
+}
+SPECS = {"binary": SPEC, "multiclass": PENGUINS, "regression": ABALONE}
+HYPERPARAMETERS = {
+    "binary": {"num_round": 120, "false_negative_cost": 20},
+    "multiclass": {"num_round": 40},
+    "regression": {"num_round": 120, "max_depth": 4},
+}
 _keep: list[tempfile.TemporaryDirectory[str]] = []
 
 
@@ -41,8 +79,6 @@ class Run:
     folder: Path
     preprocess_log: str
     train_log: str
-    evaluate_log: str
-    best_auc: float
 
     @property
     def parts(self) -> Path:
@@ -51,10 +87,6 @@ class Run:
     @property
     def model(self) -> Path:
         return self.folder / "model"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.folder / "evaluation"
 
 
 def step(*argv: object, python: Path = IMAGE_PYTHON, **env: object) -> subprocess.CompletedProcess[str]:
@@ -121,21 +153,52 @@ def train_env(parts: Path, model: Path) -> dict[str, Path]:
     }
 
 
+def train_arguments(problem: str) -> list[str]:
+    return [word for name, value in HYPERPARAMETERS[problem].items() for word in (f"--{name}", str(value))]
+
+
 @functools.cache
-def finished_run() -> Run:
-    """All three steps on 3,000 made-up rows."""
+def finished_run(problem: str = "binary") -> Run:
+    """Preprocess and Train on a few thousand made-up rows."""
     _keep.append(tempfile.TemporaryDirectory(prefix="millrace-run-"))
     folder = Path(_keep[-1].name)
-    data = folder / "data"
-    made = generate(folder / "made", rows=3000, seed=3)
-    for table, path in (("claims", made.claims), ("customers", made.customers)):
+    data, parts = folder / "data", folder / "parts"
+    for table, path in _made(folder / "made", problem).items():
         (data / table).mkdir(parents=True)
         path.rename(data / table / "00000.csv")
-    spec, parts = write_spec(folder), folder / "parts"
+    spec = folder / "model_spec.json"
+    spec.write_text(json.dumps(SPECS[problem]))
     first = passed(step(CODE / "preprocess.py", "--data", data, "--output", parts, "--spec", spec))
-    second = passed(step(CODE / "train.py", "--num_round", 120, "--false_negative_cost", 20,
-                         **train_env(parts, folder / "model")))  # fmt: skip
-    archive = pack_model(folder / "model", folder / "packed" / "model.tar.gz")
-    third = passed(step(CODE / "evaluate.py", "--model", archive.parent, "--test", parts / "test",
-                        "--output", folder / "evaluation", "--auc-floor", 0.6))  # fmt: skip
-    return Run(folder, first, second, third, made.best_auc)
+    second = passed(step(CODE / "train.py", *train_arguments(problem), **train_env(parts, folder / "model")))
+    return Run(folder, first, second)
+
+
+def _made(folder: Path, problem: str) -> dict[str, Path]:
+    """The files of the tables."""
+    if problem == "binary":
+        made = generate(folder, rows=3000, seed=3)
+        return {"claims": made.claims, "customers": made.customers}
+    if problem == "regression":
+        return {"abalone": generate_abalone(folder, rows=2000, seed=3).file}
+    path = generate_penguins(folder, rows=1500, seed=3)
+    rows = [[KOREAN.get(text, text) for text in line.split(",")] for line in path.read_text().splitlines()]
+    path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+    return {"penguins": path}
+
+
+def raw_rows(run: Run, limit: int) -> list[dict[str, Any]]:
+    """The first test rows as a client has them: numbers, texts, None for what is missing; with key and label."""
+    import pyarrow.parquet as pq
+
+    [file] = sorted((run.parts / "test").glob("*.parquet"))
+    found: list[dict[str, Any]] = pq.read_table(file).slice(0, limit).to_pylist()
+    return found
+
+
+def feature_names(run: Run) -> list[str]:
+    return [column["name"] for column in json.loads((run.model / "features.json").read_text())["columns"]]
+
+
+def csv_lines(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
+    """The rows as lines of a CSV without header."""
+    return [",".join("" if row[name] is None else str(row[name]) for name in names) for row in rows]

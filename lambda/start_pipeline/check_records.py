@@ -29,11 +29,21 @@ class ModelFacts(Protocol):
     @property
     def label(self) -> str: ...
     @property
+    def classes(self) -> Sequence[str]: ...
+    @property
     def numeric(self) -> Sequence[str]: ...
     @property
     def categorical(self) -> Sequence[str]: ...
     @property
+    def segments(self) -> Sequence[str]: ...
+    @property
     def missing(self) -> Sequence[str]: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def delimiter(self) -> str: ...
+    @property
+    def columns(self) -> Sequence[str]: ...
     @property
     def trigger(self) -> TriggerFacts: ...
 
@@ -49,25 +59,33 @@ class Finding:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What every file of one table must be like."""
+    """What every file of one table must be like.
+
+    `join_key` is empty where nothing is joined, `classes` where the usual spellings count, and `columns` where the
+    first line names the columns.
+    """
 
     table: str
     base: str
     problem: str
     join_key: str
     label: str
+    classes: tuple[str, ...]
     numeric: frozenset[str]
     required: tuple[str, ...]
     known: frozenset[str]
     missing: frozenset[str]
-    joined: bool
+    encoding: str
+    delimiter: str
+    columns: tuple[str, ...]
     largest_bytes: int
 
     @classmethod
     def of(cls, model: ModelFacts, table: str) -> TableSpec:
-        """One table of a model. Which of several tables holds a feature is nowhere said, so none must hold it."""
+        """One table of a model. Which of several tables holds a feature is nowhere said, so none must."""
         base, joined = model.tables[0], len(model.tables) > 1
-        features = (*model.numeric, *model.categorical)
+        features = (*model.numeric, *model.categorical, *model.segments)
+        keys = (model.join_key,) if model.join_key else ()
         labels = (model.label,) if table == base else ()
         return cls(
             table=table,
@@ -75,11 +93,14 @@ class TableSpec:
             problem=model.problem,
             join_key=model.join_key,
             label=model.label,
+            classes=tuple(model.classes),
             numeric=frozenset(model.numeric),
-            required=(model.join_key, *labels, *(() if joined else features)),
-            known=frozenset((model.join_key, model.label, *features)),
+            required=tuple(dict.fromkeys((*keys, *labels, *(() if joined else features)))),
+            known=frozenset((*keys, model.label, *features)),
             missing=frozenset(model.missing),
-            joined=joined,
+            encoding=model.encoding,
+            delimiter=model.delimiter,
+            columns=tuple(model.columns),
             largest_bytes=model.trigger.largest_file_mb * MEGABYTE,
         )
 

@@ -1,72 +1,134 @@
 """Can the first rows be rows of this table? Pure; called by `check.py`.
 
-Each rule is one of Preprocess's own (`pipeline_code/tables.py` and `features.py`), so a file that it would take is
-never refused here. The functions run apart and share no code: a property test holds them together.
+Preprocess puts bad rows aside and goes on with the others, so bad rows prove something only if nearly all are bad in
+the same way: `MOST` of those looked at, and at least `FEWEST` of them unless the file has no more. Each rule is one
+of Preprocess's own (`pipeline_code/contract_rows.py`). The functions run apart and share no code: a property test
+holds them together.
 """
 
 from __future__ import annotations
 
-from start_pipeline.check_records import Finding, TableSpec, listed, shown
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+from start_pipeline.check_lines import Row
+from start_pipeline.check_records import Finding, TableSpec, listed, shown
+from start_pipeline.check_text import MARK
+
+MOST = 0.9
+FEWEST = 10
+REGRESSION = "regression"
 CLASSES = ("0", "1", "false", "true", "no", "yes")
+"""What a binary label may say if the settings name no classes, in small or capital letters."""
 LARGEST = 3.4028234663852886e38
 """The largest number that a 32-bit float holds."""
 
-Rows = list[list[str]]
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows looked at, and whether they are all rows of the file. `places` tells where its columns are."""
+
+    rows: Sequence[Row]
+    places: Mapping[str, int]
+    width: int
+    complete: bool
+
+    @cached_property
+    def whole(self) -> Mapping[int, list[str]]:
+        """The rows that have one value for each column, by their numbers."""
+        return {number: row for number, row in enumerate(self.rows, 1) if row is not None and len(row) == self.width}
+
+    def refuses(self, bad: Sequence[int]) -> bool:
+        """Whether so many rows are bad that the file is."""
+        enough = self.complete or len(self.rows) >= FEWEST
+        return bool(bad) and enough and len(bad) >= MOST * len(self.rows)
+
+    def like(self, bad: Sequence[int]) -> str:
+        """How many rows are like the one a sentence tells of."""
+        if len(self.rows) == 1:
+            return ""
+        rows = f"{len(self.rows)} rows" if self.complete else f"first {len(self.rows)} rows"
+        return f" (and so on in {len(bad)} of the {rows})"
 
 
-def check_rows(names: list[str], rows: Rows, table: TableSpec, *, complete: bool) -> Finding | None:
-    """What is wrong with the rows; `complete` tells whether they are all rows of the file."""
-    if not rows:
-        reason = "the file has column names but no rows, so there is nothing to learn from it"
-        return Finding("no-rows", reason) if complete else None
+def check_rows(sample: Sample, table: TableSpec) -> Finding | None:
+    """What is wrong with nearly all rows."""
+    if not sample.rows:
+        reason = "the file has no rows, so there is nothing to learn from it"
+        return Finding("no-rows", reason) if sample.complete else None
     return (
-        _ragged(names, rows)
-        or _keys(names.index(table.join_key), rows, table)
-        or _numbers(names, rows, table)
-        or _labels(names, rows, table, complete=complete)
+        _quotes(sample) or _ragged(sample) or _keys(sample, table) or _numbers(sample, table) or _labels(sample, table)
     )
 
 
-def _ragged(names: list[str], rows: Rows) -> Finding | None:
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(names):
-            reason = (
-                f"row {number} has {len(row)} {'field' if len(row) == 1 else 'fields'}, but the first line names "
-                f"{len(names)}; every row needs as many, and a value that holds a comma needs quotes around it"
-            )
-            return Finding("ragged-rows", reason, {"row": number, "fields": len(row), "columns": len(names)})
-    return None
+def is_in_another_encoding(rows: Sequence[Row], *, complete: bool) -> bool:
+    """Whether half of the rows hold bytes that are no text: Latin letters alone look the same in most encodings."""
+    bad = sum(row is not None and any(MARK in value for value in row) for row in rows)
+    return bool(bad) and 2 * bad >= len(rows) and (complete or len(rows) >= FEWEST)
 
 
-def _keys(place: int, rows: Rows, table: TableSpec) -> Finding | None:
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows, 1):
-        key = row[place]
-        if not key or key in table.missing:
-            reason = f"row {number} has no {table.join_key} ({shown(key)}), the join key; give every row its own"
-            return Finding("keys-missing", reason, {"row": number, "column": table.join_key})
-        if first := seen.get(key):
-            reason = f"rows {first} and {number} have the same {table.join_key}, {shown(key)}; keep one row of each"
-            return Finding("keys-doubled", reason, {"rows": [first, number], "column": table.join_key})
-        seen[key] = number
-    return None
+def _quotes(sample: Sample) -> Finding | None:
+    bad = [number for number, row in enumerate(sample.rows, 1) if row is None]
+    if not sample.refuses(bad):
+        return None
+    reason = (
+        f"in row {bad[0]} a quote is open or closes within a value{sample.like(bad)}; put a value that holds quotes "
+        "into quotes, and double each quote in it"
+    )
+    return Finding("quotes", reason, {"row": bad[0]})
 
 
-def _numbers(names: list[str], rows: Rows, table: TableSpec) -> Finding | None:
-    for place, name in enumerate(names):
-        if name not in table.numeric:
-            continue
-        for number, row in enumerate(rows, 1):
-            text = row[place]
-            if text not in table.missing and not _is_number(text):
-                markers = listed(sorted(table.missing))
-                reason = (
-                    f"{shown(text)} in row {number} of the numeric column {shown(name)} is no number; write decimal "
-                    f"numbers such as 1234.5{f', and for what is not known one of {markers}' if markers else ''}"
-                )
-                return Finding("not-numeric", reason, {"row": number, "column": name, "value": text[:200]})
-    return None
+def _ragged(sample: Sample) -> Finding | None:
+    fields = {number: len(row) for number, row in enumerate(sample.rows, 1) if row and len(row) != sample.width}
+    if not sample.refuses([*fields]):
+        return None
+    row, count = next(iter(fields.items()))
+    reason = (
+        f"row {row} has {count} {'field' if count == 1 else 'fields'}, but there are {sample.width} columns"
+        f"{sample.like([*fields])}; put quotes around a value that holds the delimiter"
+    )
+    return Finding("ragged-rows", reason, {"row": row, "fields": count, "columns": sample.width})
+
+
+def _keys(sample: Sample, table: TableSpec) -> Finding | None:
+    place = sample.places.get(table.join_key) if table.join_key else None
+    if place is None:
+        return None
+    bad = [number for number, row in sample.whole.items() if not row[place].strip() or row[place] in table.missing]
+    if not sample.refuses(bad):
+        return None
+    key = sample.whole[bad[0]][place]
+    reason = (
+        f"row {bad[0]} has no {table.join_key} ({shown(key)}), the join key{sample.like(bad)}; give every row its own"
+    )
+    return Finding("keys-missing", reason, {"row": bad[0], "column": table.join_key})
+
+
+def _numbers(sample: Sample, table: TableSpec) -> Finding | None:
+    labels = {table.label} if table.problem == REGRESSION and table.is_base else set()
+    columns = {name: place for name, place in sample.places.items() if name in table.numeric | labels}
+    bad: dict[int, str] = {}
+    for number, row in sample.whole.items():
+        odd = (
+            name for name, place in columns.items() if row[place] not in table.missing and not _is_number(row[place])
+        )
+        if name := next(odd, None):
+            bad[number] = name
+    if not sample.refuses([*bad]):
+        return None
+    number, name = next(iter(bad.items()))
+    text = sample.whole[number][columns[name]]
+    markers = f", and for what is not known one of {listed(sorted(table.missing))}" if table.missing else ""
+    reason = (
+        f"{shown(text)} in row {number} of the numeric column {shown(name)} is no number{sample.like([*bad])}; write "
+        f"decimal numbers such as 1234.5{markers}"
+    )
+    return Finding("not-numeric", reason, _details(number, name, text))
+
+
+def _details(row: int, column: str, text: str) -> Mapping[str, int | str]:
+    return {"row": row, "column": column, "value": text[:200].replace(MARK, "\ufffd")}
 
 
 def _is_number(text: str) -> bool:
@@ -77,18 +139,21 @@ def _is_number(text: str) -> bool:
     return text.isascii() and "_" not in text and abs(value) <= LARGEST
 
 
-def _labels(names: list[str], rows: Rows, table: TableSpec, *, complete: bool) -> Finding | None:
-    """A row without partner in the other tables is dropped, and its label with it, so one bad label proves nothing."""
-    if not table.is_base or table.problem != "binary":
+def _labels(sample: Sample, table: TableSpec) -> Finding | None:
+    if not table.is_base:
         return None
-    place = names.index(table.label)
-    bad = [number for number, row in enumerate(rows, 1) if row[place].lower() not in CLASSES]
-    if not bad or (table.joined and len(bad) < len(rows)):
+    place = sample.places[table.label]
+    bad = [number for number, row in sample.whole.items() if not _is_label(row[place], table)]
+    if not sample.refuses(bad):
         return None
-    text = rows[bad[0] - 1][place]
-    if len(bad) < len(rows):
-        what = f"row {bad[0]} has {shown(text)}"
-    else:
-        what = f"none of {'the' if complete else 'the first'} {len(rows)} rows has a class (row 1 has {shown(text)})"
-    reason = f"{what} in the label {shown(table.label)}; allowed: {', '.join(CLASSES)}"
-    return Finding("label-values", reason, {"row": bad[0], "column": table.label, "value": text[:200]})
+    text = sample.whole[bad[0]][place]
+    allowed = "a number in every row" if table.problem == REGRESSION else listed(table.classes or CLASSES, 20)
+    reason = f"row {bad[0]} has {shown(text)} in the label {shown(table.label)}{sample.like(bad)}; allowed: {allowed}"
+    return Finding("label-values", reason, _details(bad[0], table.label, text))
+
+
+def _is_label(text: str, table: TableSpec) -> bool:
+    """A number that is none was found before; a label that is missing is known here."""
+    if table.problem == REGRESSION:
+        return text not in table.missing
+    return text in table.classes if table.classes else text.lower() in CLASSES

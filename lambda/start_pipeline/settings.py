@@ -28,16 +28,21 @@ class TriggerSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """A model's tables (the first is the base and holds the label) and columns; its pipeline has its name."""
+    """A model's tables (the first is the base and holds the label), columns and files; its pipeline has its name."""
 
     name: str
     tables: tuple[str, ...]
     problem: str = "binary"
     join_key: str = ""
     label: str = ""
+    classes: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
     missing: tuple[str, ...] = ("",)
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
 
     @classmethod

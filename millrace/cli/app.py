@@ -14,8 +14,10 @@ import typer
 from millrace.cli import (
     approve,
     audit,
+    batch,
     chaos,
     clock,
+    compare,
     demo,
     deploy,
     drop,
@@ -24,6 +26,7 @@ from millrace.cli import (
     invoke,
     ledger,
     logs,
+    new,
     replay,
     report,
     runs,
@@ -71,6 +74,7 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.command()(up.down)
 app.command()(up.reset)
+app.command()(new.new)
 app.command()(deploy.deploy)
 app.command()(drop.drop)
 app.command()(runs.runs)
@@ -78,8 +82,10 @@ app.command()(ledger.ledger)
 app.add_typer(replay.replay, name="replay")
 app.command()(logs.logs)
 app.command()(report.report)
+app.command()(compare.compare)
 app.command()(approve.approve)
 app.command()(invoke.invoke)
+app.command()(batch.batch)
 app.command("env")(environment.environment)
 app.command()(clock.clock)
 app.command()(audit.audit)

@@ -7,7 +7,7 @@ import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,8 @@ from millrace.cli.synth import synth_if_needed
 from millrace.errors import MillraceError
 
 if TYPE_CHECKING:
+    from millrace.cli.evaluations import Evaluation
     from millrace.cli.executions import Run
-    from millrace.cli.report import Evaluation
     from millrace.cli.serving import Version
     from millrace.cli.system import System
 
@@ -30,7 +30,9 @@ START_SECONDS = 60.0
 
 def demo(
     context: typer.Context,
-    fresh_data: Annotated[bool, typer.Option("--fresh-data", help="Other data: a new run, a new version.")] = False,
+    fresh_data: Annotated[
+        bool, typer.Option("--fresh-data", help="Other data: a new run, and a new version if it is better.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The seed of the data.")] = SEED,
     rows: Annotated[int, typer.Option(help="How many claims.", min=1000)] = ROWS,
 ) -> None:
@@ -64,10 +66,12 @@ def _demo(options: Options, running: server.Server, *, seed: int, rows: int) -> 
 
     from millrace.cli import system
 
-    journey = _Journey(connection, system.find(connection), project.home() / "demo")
+    deployed = system.find(connection)
+    deployed.model(MODEL)
+    journey = _Journey(connection, deployed, project.home() / "demo")
     run = journey.run_on(seed=seed, rows=rows)
     evaluation = journey.judge(run)
-    journey.go_live(run)
+    journey.go_live(run, evaluation)
     journey.predict()
     _say_where(journey, run, evaluation)
 
@@ -108,22 +112,27 @@ class _Journey:
         return run
 
     def judge(self, run: Run) -> Evaluation:
-        from millrace.cli import report
+        from millrace.cli import evaluations
 
-        evaluation = report.download(self.connection, run.arn, self.folder / "report")
-        auc = evaluation.metrics["binary_classification_metrics"]["auc"]
-        screen.heading("5. The verdict")
+        evaluation = evaluations.download(self.connection, run.arn, self.folder / "report")
+        auc, gate = evaluation.verdict["metrics"]["auc"], evaluation.verdict["gate"]
+        screen.heading("5. The report")
         screen.say(
-            f"  AUC {auc['value']:.3f} ± {auc['standard_deviation']:.3f} on claims it has never seen; "
-            f"the floor is {self._floor():.2f}, the best possible on average {self.best_auc:.3f}"
+            f"  AUC {auc['value']:.3f}, between {auc['low']:.3f} and {auc['high']:.3f} in 95 of 100 cases, on "
+            "claims it has never seen"
         )
-        screen.say(f"  report: {project.short(evaluation.page)}")
+        screen.say(f"  the floor is {gate['floor']:.2f}, the best possible on average {self.best_auc:.3f}")
+        screen.say(f"  {project.short(evaluation.page)}")
         return evaluation
 
-    def go_live(self, run: Run) -> None:
+    def go_live(self, run: Run, evaluation: Evaluation) -> None:
         from millrace.cli import serving
 
         version = self._version(run)
+        if version is None:
+            champion = (evaluation.verdict["champion"] or {}).get("version", "the champion")
+            screen.heading(f"6. Nothing to approve: {champion} is not beaten and stays")
+            return
         screen.heading(f"6. Approve {version}: its deployment starts by itself")
         endpoint = serving.endpoint(self.connection, MODEL)
         if endpoint and endpoint.package == version.arn and endpoint.state == "InService":
@@ -161,18 +170,12 @@ class _Journey:
             time.sleep(self.connection.poll_seconds)
         raise MillraceError(f"no run started in {START_SECONDS:.0f} s: see `millrace logs start-pipeline`")
 
-    def _version(self, run: Run) -> Version:
+    def _version(self, run: Run) -> Version | None:
+        """What the run registered; None if the champion was kept."""
         from millrace.cli import executions, serving
 
         packages = [step.job for step in executions.steps(self.connection, run.arn) if ":model-package/" in step.job]
-        if not packages:
-            raise MillraceError(f"the run {run.id} registered no model version: `millrace runs {run.id}`")
-        return serving.version(self.connection, packages[0])
-
-    def _floor(self) -> float:
-        answer = self.connection.client("sagemaker").describe_pipeline(PipelineName=MODEL)
-        parameters: list[dict[str, Any]] = json.loads(answer["PipelineDefinition"])["Parameters"]
-        return next(float(each["DefaultValue"]) for each in parameters if each["Name"] == "AucFloor")
+        return serving.version(self.connection, packages[0]) if packages else None
 
 
 def _say_where(journey: _Journey, run: Run, evaluation: Evaluation) -> None:
@@ -195,7 +198,8 @@ def _say_where(journey: _Journey, run: Run, evaluation: Evaluation) -> None:
             ("millrace ledger", "what became of each uploaded file"),
             ("millrace logs --step Train", "what the training job printed"),
             ('eval "$(millrace env)"; aws s3 ls', "the AWS CLI and boto3 talk to it unchanged"),
-            ("millrace demo --fresh-data", "other data: a new run, a new version"),
+            ("millrace demo --fresh-data", "other data: a new run, and a new version if it beats this one"),
+            ("millrace new your.csv", "settings for a table of your own"),
         ]
     )
     screen.say_path()

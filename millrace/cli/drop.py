@@ -30,7 +30,7 @@ class Placement:
 
 def drop(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="CSV files named after their table, e.g. claims.csv.")],
+    files: Annotated[list[Path], typer.Argument(help="Files named after their table, e.g. claims.csv.")],
     model: Annotated[str | None, typer.Option(help="The model, when its table's name is not unique.")] = None,
     table: Annotated[str | None, typer.Option(help="The table, when the file is not named after it.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the files were looked at.")] = False,
@@ -60,6 +60,8 @@ def drop(
 
 def place(file: Path, deployed: system.System, *, model: str | None = None, table: str | None = None) -> Placement:
     """The table of a file: by --table, else by the beginning of its name (`claims-2026-03.csv`)."""
+    if model:
+        deployed.model(model)
     candidates = [
         (each, name)
         for each, names in deployed.tables.items()
@@ -130,5 +132,9 @@ def _listed(uploads: Sequence[Upload]) -> str:
 
 
 def _names(file: Path, table: str) -> bool:
+    """By its beginning, or as `millrace new` names tables after files: `Loan Book.csv` is of loan_book."""
+    from millrace.new import naming
+
     rest = file.stem.removeprefix(table)
-    return file.stem.startswith(table) and (not rest or not rest[0].isalnum())
+    begins = file.stem.startswith(table) and (not rest or not rest[0].isalnum())
+    return begins or naming.table_name(file.stem) == table

@@ -11,6 +11,9 @@ from millrace.errors import MillraceError
 
 ENDED = ("Succeeded", "Failed", "Stopped")
 NEWEST = "latest"
+CACHED = "cached"
+BATCH = "-batch"
+"""How the names of the pipelines end that score files; the others train."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Step:
     failure: str
     job: str
     note: str
+    cached: bool = False
+
+    @property
+    def shown_state(self) -> str:
+        """`cached` for a step whose result was taken from an earlier run."""
+        return CACHED if self.cached else self.state
 
     def seconds(self, now: datetime) -> float | None:
         return None if self.started is None else _seconds(self.started, self.ended or now)
@@ -90,13 +99,15 @@ def read(connection: Connection, arn: str) -> Run:
 
 
 def find(connection: Connection, wanted: str | None, *, model: str | None = None) -> Run:
-    """The run with this id or name (its beginning is enough) or ARN; without one the newest."""
+    """The run with this id or name (its beginning is enough) or ARN; without one the newest that trains."""
     if wanted and wanted.startswith("arn:"):
         return read(connection, wanted)
     known = recent(connection, model=model, limit=100)
     if not known:
         raise MillraceError("there is no run yet: one starts when every table has a file (`millrace drop FILE...`)")
-    if wanted in (None, NEWEST):
+    if wanted is None:
+        return next((run for run in known if not run.model.endswith(BATCH)), known[0])
+    if wanted == NEWEST:
         return known[0]
     matching = [run for run in known if run.id.startswith(str(wanted)) or is_named(run.name, str(wanted))]
     if len(matching) == 1:
@@ -141,9 +152,12 @@ def _step(entry: dict[str, Any]) -> Step:
         ended=entry.get("EndTime"),
         failure=entry.get("FailureReason", "") or details.get("Fail", {}).get("ErrorMessage", ""),
         job=arns[0] if arns else "",
-        note=f"the condition is {str(outcome).lower()}" if outcome else _cached(entry),
+        note=f"the condition is {str(outcome).lower()}" if outcome else _origin(entry),
+        cached="CacheHitResult" in entry,
     )
 
 
-def _cached(entry: dict[str, Any]) -> str:
-    return "taken from the cache" if entry.get("CacheHitResult") else ""
+def _origin(entry: dict[str, Any]) -> str:
+    """Which run's result a cached step has."""
+    origin = str(entry.get("CacheHitResult", {}).get("SourcePipelineExecutionArn", "")).rsplit("/", 1)[-1]
+    return f"the result of the run {origin}" if origin else ""

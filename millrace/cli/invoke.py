@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from millrace.errors import MillraceError
 CSV = "text/csv"
 JSON = "application/json"
 SAMPLES = 5
+SAMPLED = "claims-fraud"
+"""The model whose data are made up here, new rows too; for others, rows of the test part stand in."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,21 @@ def invoke(
     options: Options = context.obj
     connection = options.connect()
     endpoint = _endpoint(connection, model)
-    payload = read(file) if file else of_rows(sample_rows())
+    payload = read(file) if file else of_rows(_samples(connection, endpoint))
     answer = call(connection, endpoint, payload)
     if as_json:
-        print(json.dumps(answer, indent=2))
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    screen.table(
-        ("row", "score", "decision"),
-        [(i, f"{each['score']:.4f}", each["decision"]) for i, each in enumerate(answer["predictions"], start=1)],
-    )
+    if file is None and endpoint != SAMPLED:
+        screen.say(f"The first rows of the test part that {endpoint} was measured on:", screen.FAINT)
+    screen.table(*as_table(answer["predictions"]))
+
+
+def as_table(predictions: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Header and rows; what a prediction holds depends on the model's problem."""
+    names = list(dict.fromkeys(name for each in predictions for name in each))
+    rows = [(number, *(_shown(each.get(name)) for name in names)) for number, each in enumerate(predictions, start=1)]
+    return ("row", *names), rows
 
 
 def call(connection: Connection, endpoint: str, payload: Payload) -> dict[str, Any]:
@@ -88,6 +97,17 @@ def sample_rows(count: int = SAMPLES) -> list[dict[str, Any]]:
     return [dict(row) for row in demo_data.sample_rows(count)]
 
 
+def _samples(connection: Connection, endpoint: str) -> list[dict[str, Any]]:
+    from millrace.cli import samples
+
+    if endpoint == SAMPLED:
+        return sample_rows()
+    rows = samples.of_endpoint(connection, endpoint, SAMPLES)
+    if not rows:
+        raise MillraceError(f"there are no sample rows of {endpoint}: give rows of it as .csv or .json")
+    return rows
+
+
 def as_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -97,21 +117,32 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def _endpoint(connection: Connection, model: str | None) -> str:
-    if model:
-        return model
-    names = [each["EndpointName"] for each in connection.client("sagemaker").list_endpoints()["Endpoints"]]
-    if len(names) == 1:
-        return str(names[0])
-    if names:
-        raise MillraceError(f"there are several endpoints: name one with --model ({', '.join(sorted(names))})")
+    names = sorted(
+        str(each["EndpointName"])
+        for page in connection.client("sagemaker").get_paginator("list_endpoints").paginate()
+        for each in page["Endpoints"]
+    )
+    if model in names:
+        return str(model)
+    if len(names) == 1 and model is None:
+        return names[0]
+    if names and model is None:
+        raise MillraceError(f"there are several endpoints: name one with --model ({', '.join(names)})")
     pending = [
         version
         for group in serving.groups(connection)
         for version in serving.versions(connection, group)
-        if version.state == serving.PENDING
+        if version.state == serving.PENDING and model in (None, group)
     ]
-    todo = f"`millrace approve` deploys {pending[0]}" if pending else "`millrace` shows what comes first"
-    raise MillraceError(f"there is no endpoint yet: {todo}")
+    todo = f"`millrace approve {pending[0]}` deploys it" if pending else "`millrace` shows what comes first"
+    which = f"endpoint {model!r} yet; served: {', '.join(names) or 'none'}" if model else "endpoint yet"
+    raise MillraceError(f"there is no {which}: {todo}")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def _reason(response: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,10 @@ from millrace.cli.connect import Connection, Options
 from millrace.cli.log_lines import readable
 from millrace.errors import MillraceError
 
+if TYPE_CHECKING:
+    from millrace.cli.executions import Step
+
+TUNING = "hyper-parameter-tuning-job"
 GROUPS = {
     "processing-job": "/aws/sagemaker/ProcessingJobs",
     "training-job": "/aws/sagemaker/TrainingJobs",
@@ -29,6 +33,7 @@ def logs(
         ),
     ] = None,
     step: Annotated[str | None, typer.Option(help="Only this step of the run.")] = None,
+    model: Annotated[str | None, typer.Option(help="The newest run of this model, or its endpoint.")] = None,
     correlation: Annotated[
         str | None, typer.Option(help="What happened to one burst of uploads, from file to model.", metavar="ID")
     ] = None,
@@ -44,28 +49,55 @@ def logs(
         return
     function = _function(connection, what) if what else None
     if what and what.startswith("endpoint"):
-        _print_endpoints(connection)
+        _print_endpoints(connection, model)
     elif function:
         _print(connection, function, words=readable)
     else:
-        _print_run(connection, what, step)
+        _print_run(connection, what, step, model)
 
 
-def _print_run(connection: Connection, wanted: str | None, only: str | None) -> None:
+def _print_run(connection: Connection, wanted: str | None, only: str | None, model: str | None) -> None:
     from millrace.cli import executions
 
-    run = executions.find(connection, wanted)
+    run = executions.find(connection, wanted, model=model)
     steps = executions.steps(connection, run.arn)
     names = [step.name for step in steps]
     if only and only not in names:
         raise MillraceError(f"the run {run.id} has no step {only!r} so far; it has {', '.join(names) or 'none yet'}")
     for step in steps:
-        kind, _, job = step.job.rpartition(":")[2].partition("/")
-        if kind in GROUPS and only in (None, step.name):
-            screen.heading(f"{step.name} ({step.state}, {job})")
-            _print(connection, GROUPS[kind], prefix=f"{job}/")
-            if step.failure:
-                screen.say(f"{step.name}: {step.failure}", screen.BAD)
+        if only in (None, step.name):
+            show_step(connection, step, asked=only is not None)
+
+
+def show_step(connection: Connection, step: Step, *, asked: bool) -> None:
+    """The log of the step's job; a step without one is worth a line only if it was asked for."""
+    kind, _, job = step.job.rpartition(":")[2].partition("/")
+    what = job
+    if kind == TUNING:
+        trial = _trial(connection, job)
+        kind, job, what = ("training-job", *trial) if trial else (kind, job, what)
+    if kind in GROUPS:
+        screen.heading(f"{step.name} ({step.state}, {what})")
+        _print(connection, GROUPS[kind], prefix=f"{job}/")
+    elif asked and ":function:" in step.job:
+        screen.say(f"{step.name} calls a function, which has a log for all runs: `millrace logs {kind}`", screen.FAINT)
+    elif asked:
+        screen.say(f"{step.name} runs no job, so it has no log ({step.note or step.state})", screen.FAINT)
+    if step.failure and (asked or kind in GROUPS):
+        screen.say(f"{step.name}: {step.failure}", screen.BAD)
+
+
+def _trial(connection: Connection, tuning: str) -> tuple[str, str] | None:
+    """The training job whose log tells most about a tuning, and what to call it: the best one, else the newest."""
+    sagemaker = connection.client("sagemaker")
+    told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
+    best = told.get("BestTrainingJob", {}).get("TrainingJobName")
+    if best:
+        return best, f"the best trial, {best}"
+    trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=tuning, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )["TrainingJobSummaries"]
+    return (name := str(trials[0]["TrainingJobName"]), f"the newest trial, {name}") if trials else None
 
 
 def _print_correlation(connection: Connection, wanted: str) -> None:
@@ -75,10 +107,12 @@ def _print_correlation(connection: Connection, wanted: str) -> None:
     correlation.show(connection, wanted, lambda name, term: _events(connection, name, None, term), str(group))
 
 
-def _print_endpoints(connection: Connection) -> None:
-    for endpoint in connection.client("sagemaker").list_endpoints()["Endpoints"]:
-        screen.heading(endpoint["EndpointName"])
-        _print(connection, f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}")
+def _print_endpoints(connection: Connection, model: str | None) -> None:
+    for page in connection.client("sagemaker").get_paginator("list_endpoints").paginate():
+        for endpoint in page["Endpoints"]:
+            if model in (None, endpoint["EndpointName"]):
+                screen.heading(endpoint["EndpointName"])
+                _print(connection, f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}")
 
 
 def _print(connection: Connection, group: str, *, prefix: str | None = None, words: Callable[[str], str] = str) -> None:

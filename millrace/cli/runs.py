@@ -14,6 +14,7 @@ from millrace.cli.progress import Progress, Row
 
 if TYPE_CHECKING:
     from millrace.cli.executions import Run, Step
+    from millrace.cli.job_notes import JobNotes
 
 SHOWN = 20
 
@@ -23,17 +24,26 @@ def runs(
     run: Annotated[str | None, typer.Argument(help="A run's id or its beginning, or `latest`.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until it ends (default: the newest).")] = False,
     model: Annotated[str | None, typer.Option(help="Only the runs of this model.")] = None,
+    put_aside: Annotated[
+        bool,
+        typer.Option("--put-aside", help="Print the rows that the run could not use, with reasons, as CSV."),
+    ] = False,
 ) -> None:
     """List the runs and the looks that started none, or show one run: steps, states, times, reasons.
 
     Exit code 1 when that run failed. --follow waits for a run that is about to start.
 
-    Example: millrace runs latest --follow
+    Examples: millrace runs --follow; millrace runs latest; millrace runs latest --put-aside > bad-rows.csv
     """
     from millrace.cli import coming, executions
+    from millrace.cli import put_aside as quarantine
 
     options: Options = context.obj
     connection = options.connect()
+    if put_aside:
+        found = executions.find(connection, run, model=model)
+        quarantine.print_rows(connection, executions.steps(connection, found.arn))
+        return
     if run is None and not follow:
         _list(connection, model)
         return
@@ -48,27 +58,28 @@ def runs(
 
 def watch(connection: Connection, arn: str) -> Run:
     """Show a run's steps as they go, until it has ended."""
-    from millrace.cli import executions
+    from millrace.cli import executions, job_notes
 
+    notes = job_notes.JobNotes(connection)
     with Progress() as progress:
         while True:
             run = executions.read(connection, arn)
             steps = executions.steps(connection, arn)
-            progress.update(_rows(steps))
+            progress.update(_rows(steps, notes))
             if run.over:
                 break
             time.sleep(connection.poll_seconds)
-    _verdict(run, steps)
+    _end(connection, run, steps)
     return run
 
 
 def show(connection: Connection, run: Run) -> Run:
-    from millrace.cli import executions
+    from millrace.cli import executions, job_notes
 
     steps = executions.steps(connection, run.arn)
-    for row in _rows(steps):
+    for row in _rows(steps, job_notes.JobNotes(connection)):
         screen.say(row.line(), screen.style_of(row.state))
-    _verdict(run, steps)
+    _end(connection, run, steps)
     return run
 
 
@@ -102,17 +113,36 @@ def _list(connection: Connection, model: str | None) -> None:
     screen.table(history.HEADER, [entry.cells(now, names) for entry in entries])
 
 
-def _rows(steps: list[Step]) -> list[Row]:
+def _rows(steps: list[Step], notes: JobNotes) -> list[Row]:
     now = datetime.now(UTC)
-    return [Row(step.name, step.state, step.seconds(now), step.note) for step in steps]
+    return [Row(step.name, step.shown_state, step.seconds(now), notes.of(step)) for step in steps]
 
 
-def _verdict(run: Run, steps: list[Step]) -> None:
+def _end(connection: Connection, run: Run, steps: list[Step]) -> None:
+    """How the run ended: what failed and why, the verdict on its model, how long it took."""
+    from millrace.cli import job_notes, put_aside
+
     for step in steps:
         if step.failure:
-            screen.say(f"  {step.name}: {step.failure}", screen.BAD)
+            said = job_notes.exit_message(connection, step)
+            screen.say(f"  {step.name}: {said or step.failure}", screen.BAD)
+    put_aside.say(connection, run.id, steps if run.over else [])
+    if run.over and (said := _verdict(connection, steps)):
+        screen.say(f"  Verdict: {said}", screen.STRONG)
     took = screen.duration(run.seconds(datetime.now(UTC)))
     style = {"Succeeded": screen.GOOD, "Failed": screen.BAD}.get(run.state, screen.BUSY)
     screen.say(f"  {run.state} after {took}" if run.over else f"  {run.state} for {took}", style)
     if run.failure and not any(step.failure and step.failure in run.failure for step in steps):
         screen.say(f"  {run.failure}", screen.BAD)
+
+
+def _verdict(connection: Connection, steps: list[Step]) -> str:
+    """The sentence of the verdict; who may see a run may not always read what it wrote."""
+    from botocore.exceptions import ClientError
+
+    from millrace.cli import evaluations
+
+    try:
+        return evaluations.sentence(evaluations.verdict_if_any(connection, steps))
+    except ClientError as error:
+        return f"it cannot be read ({error.response['Error']['Code']})"

@@ -74,10 +74,16 @@ def versions(connection: Connection, group: str, *, limit: int = 50) -> list[Ver
 
 
 def find_version(connection: Connection, wanted: str | None, *, model: str | None = None) -> Version:
-    """The version with this number (`3`, `claims-fraud/3` or an ARN); without one the newest that is pending."""
+    """The version with this number (`3`, `claims-fraud/3` or an ARN); without one the newest that is pending.
+
+    Never a guess between models: what fits versions of several is to be named in full.
+    """
     named, _, number = (wanted or "").rpartition("/")
     model = model or named.rsplit("/", 1)[-1] or None
-    known = [version for group in ([model] if model else groups(connection)) for version in versions(connection, group)]
+    known_groups = groups(connection)
+    if model and model not in known_groups:
+        raise MillraceError(f"there is no model {model!r}; there are: {', '.join(known_groups) or 'none'}")
+    known = [version for group in ([model] if model else known_groups) for version in versions(connection, group)]
     if not known:
         raise MillraceError("no model version is registered yet: a run that passes its gate registers one")
     listed = ", ".join(f"{version} ({version.state})" for version in known[:5])
@@ -89,7 +95,12 @@ def find_version(connection: Connection, wanted: str | None, *, model: str | Non
         matching = [version for version in known if version.state == PENDING]
         if not matching:
             raise MillraceError(f"no version waits for approval; there are {listed} (name one to approve it again)")
-    return max(matching, key=lambda version: version.made)
+    newest = {version.model: version for version in sorted(matching, key=lambda version: version.made)}
+    if len(newest) > 1:
+        what = f"{wanted!r} is a version" if wanted else "versions wait for approval"
+        full = ", ".join(map(str, newest.values()))
+        raise MillraceError(f"{what} of several models: name one in full ({full}), or choose with --model")
+    return next(iter(newest.values()))
 
 
 def version(connection: Connection, arn: str) -> Version:

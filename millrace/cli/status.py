@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from millrace.cli.system import System
 
 NAME_WIDTH = 11
+UNTOUCHED = 4
+"""How far a model is that nobody gave data yet: it is next only if nothing is to be done for those in use."""
 
 
 def show(options: Options) -> None:
@@ -47,7 +49,7 @@ def _walk(connection: Connection) -> tuple[str, str]:
         return "millrace deploy", "its stack has not been deployed in full"
     steps = [_model(connection, deployed, model) for model in deployed.models]
     steps += _dead_letters(connection, deployed)
-    return min(steps)[1]
+    return min(steps, key=lambda step: step[0])[1]
 
 
 def _model(connection: Connection, deployed: System, model: str) -> tuple[int, tuple[str, str]]:
@@ -55,32 +57,43 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
     from millrace.cli import executions, serving, tables
 
     screen.say(f"{model}:", screen.STRONG)
+    chosen = f" --model {model}" if len(deployed.models) > 1 else ""
     absent = tables.missing(connection, deployed, model)
     have = [table for table in deployed.tables[model] if table not in absent]
     _line("data", ", ".join([f"{table}: yes" for table in have] + [f"{table}: none" for table in absent]))
     refused = _files(connection, deployed, model)
     if absent and refused:
-        return 0, ("millrace ledger --state rejected", "see why no run can use these files")
+        return 0, (f"millrace ledger --state rejected{chosen}", "see why no run can use these files")
     if absent:
-        files = " ".join(f"{table}.csv" for table in absent)
-        return 0, (f"millrace drop {files}", "a run starts when every table has a file")
+        begun = 0 if have else UNTOUCHED
+        return begun, (_drop(deployed, model, absent), "a run starts when every table has a file")
     runs = executions.recent(connection, model=model, limit=1)
     if not runs:
         _line("runs", "none yet")
-        return 1, ("millrace runs --follow", "a run starts by itself; `millrace logs start-pipeline` if it does not")
+        why = "a run starts by itself; `millrace logs start-pipeline` if it does not"
+        return 1, (f"millrace runs --follow{chosen}", why)
     _line("runs", f"the newest, {runs[0].id}, is {runs[0].state}")
     if not runs[0].over:
-        return 1, ("millrace runs --follow", "watch it")
+        return 1, (f"millrace runs --follow{chosen}", "watch it")
     versions = serving.versions(connection, model)
     _line("versions", ", ".join(f"{each.number} {each.state}" for each in versions[:4]) or "none")
     endpoint = serving.endpoint(connection, model)
     served = next((f"version {each.number}" for each in versions if endpoint and each.arn == endpoint.package), "")
     _line("endpoint", f"{endpoint.state} {served}".strip() if endpoint else "none yet")
     if versions and versions[0].state == serving.PENDING:
-        return 2, ("millrace approve", f"let version {versions[0].number} go live")
+        version = f" {versions[0]}" if chosen else ""
+        return 2, (f"millrace approve{version}", f"let version {versions[0].number} go live")
     if endpoint is None:
         return 1, (f"millrace runs {runs[0].id}", "see why no version is approved")
-    return 3, ("millrace invoke", "score rows at the endpoint")
+    return 3, (f"millrace invoke{chosen}", "score sample rows at the endpoint")
+
+
+def _drop(deployed: System, model: str, tables: list[str]) -> str:
+    """The command that gives these tables their files; the model is named if another has tables of the same name."""
+    others = {table for name, names in deployed.tables.items() if name != model for table in names}
+    suffix = deployed.models[model].suffixes[0]
+    files = " ".join(f"{table}{suffix}" for table in tables)
+    return f"millrace drop {files}" + (f" --model {model}" if others & {*tables} else "")
 
 
 def _files(connection: Connection, deployed: System, model: str) -> int:

@@ -92,6 +92,7 @@ def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery, clock: Cl
     _queues_by_the_clock(clock)
     _queues_of_many_messages()
     _logs_by_the_clock(clock)
+    _logs_by_prefix()
     _modules_listed_once()
     _ec2_only_when_used()
     _tables_mended(clock)
@@ -479,6 +480,27 @@ def _logs_by_the_clock(clock: Clock) -> None:
     from moto.logs import models as logs
 
     _change(logs, "utcnow", lambda: clock.datetime().replace(tzinfo=None))
+
+
+def _logs_by_prefix() -> None:
+    """moto ignores logStreamNamePrefix in FilterLogEvents and answers with the lines of all streams."""
+    from moto.logs.exceptions import InvalidParameterException
+    from moto.logs.responses import LogsResponse
+
+    def filter_log_events(self: Any) -> str:
+        prefix, names = self._get_param("logStreamNamePrefix"), self._get_param("logStreamNames")
+        if not prefix:
+            return str(known(self))
+        if names:
+            raise InvalidParameterException("logStreamNamePrefix and logStreamNames exclude each other")
+        group = self.logs_backend.groups.get(self._get_param("logGroupName"))
+        matching = [name for name in group.streams if name.startswith(prefix)] if group else []
+        if group and not matching:
+            return json.dumps({"events": [], "searchedLogStreams": []})
+        self.body = json.dumps(json.loads(self.body) | {"logStreamNames": matching})
+        return str(known(self))
+
+    known = _change(LogsResponse, "filter_log_events", filter_log_events)
 
 
 def _message(queue: Any, receipt_handle: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every job of every pipeline, read out of PipelineDefinitionBody: nothing else checks those.
+"""Every job and every call of every pipeline, read out of PipelineDefinitionBody: nothing else checks those.
 
 A step of a kind that is not known here fails as well: whoever adds one says here where its job keeps its settings.
 """
@@ -95,10 +95,13 @@ class Job:
 def jobs_are_safe(templates: Templates) -> Iterator[Violation]:
     """All controls on all jobs."""
     roles = _job_roles(templates)
+    functions = frozenset(function.arn for function in templates.resources("AWS::Lambda::Function"))
     for pipeline in templates.resources("AWS::SageMaker::Pipeline"):
         for step in _steps(_definition(pipeline)["Steps"]):
             if step["Type"] not in (*KINDS, *WITHOUT_JOB):
                 yield _unknown(pipeline, step)
+            if step["Type"] == "Lambda" and step.get("FunctionArn") not in functions:
+                yield _foreign_function(pipeline, step, functions)
         for job in _jobs(pipeline):
             yield from _encryption(job)
             yield from _limits(job)
@@ -181,6 +184,17 @@ def _unknown(pipeline: Resource, step: Mapping[str, Any]) -> Violation:
         f"no control knows steps of type {step['Type']}",
         "a job that nobody checks may run unencrypted, for ever and with the network open",
         "say in KINDS of stacks/controls/jobs.py where its settings are, or add it to WITHOUT_JOB",
+    )
+
+
+def _foreign_function(pipeline: Resource, step: Mapping[str, Any], functions: frozenset[str]) -> Violation:
+    return Violation(
+        "step-function",
+        pipeline.template,
+        f"{pipeline.logical_id} ({step['Name']})",
+        f"the step calls {step.get('FunctionArn')!r}, which is no function of these templates",
+        "what a function answers decides what is compared and registered, so it must be reviewed with them",
+        f"use one of: {', '.join(sorted(functions))}",
     )
 
 

@@ -17,6 +17,7 @@ CONTROLS: tuple[Control, ...] = (
     roles.roles_have_the_boundary,
     roles.policies_are_our_own,
     roles.actions_are_named,
+    roles.policies_fit,
     roles.roles_are_passed_to_one_service,
     roles.services_are_trusted_for_this_account_only,
     roles.nobody_is_everybody,
@@ -30,10 +31,10 @@ CONTROLS: tuple[Control, ...] = (
 
 RULES = (
     *("job-outputs-encrypted", "job-volumes-encrypted", "job-runtime-limited", "job-instances-limited"),
-    *("job-isolated", "job-traffic-encrypted", "job-role", "job-image", "step-known"),
-    *("role-boundary", "policy-own", "policy-actions-named", "passrole-limited", "trust-limited", "principals-own"),
+    *("job-isolated", "job-traffic-encrypted", "job-role", "job-image", "step-known", "step-function"),
+    *("role-boundary", "policy-own", "policy-actions-named", "policy-size", "passrole-limited", "trust-limited"),
     *("bucket-tls", "data-kept", "logs-encrypted-and-limited", "model-isolated", "endpoint-volumes-encrypted"),
-    "failures-kept",
+    *("failures-kept", "principals-own"),
 )
 """What the controls may report; each has a fixture in tests/stacks that violates it."""
 

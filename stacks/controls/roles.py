@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +24,7 @@ WITH_PRINCIPALS = {
     "AWS::SQS::QueuePolicy": "PolicyDocument",
 }
 BOUNDARY = "-boundary"
+LARGEST_POLICY = 6_144
 INLINE = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy")
 
 
@@ -70,6 +72,20 @@ def actions_are_named(templates: Templates) -> Iterator[Violation]:
                     why="a wildcard also allows the actions that AWS adds later, and nobody can see what is used",
                     change="name each action; `millrace audit` shows which ones a role uses",
                 )
+
+
+def policies_fit(templates: Templates) -> Iterator[Violation]:
+    """IAM counts all characters but white space, and refuses a larger policy only when it is deployed."""
+    for policy, document in templates.policies():
+        size = len(re.sub(r"\s", "", json.dumps(document, separators=(",", ":"), ensure_ascii=False)))
+        if size > LARGEST_POLICY:
+            yield _violation(
+                policy,
+                "policy-size",
+                f"its document has {size:,} characters, more than {LARGEST_POLICY:,}",
+                why="IAM takes no larger managed policy; those that name each model grow with their number",
+                change="deploy fewer models in one account, or give the statement a pattern that all its models match",
+            )
 
 
 def roles_are_passed_to_one_service(templates: Templates) -> Iterator[Violation]:

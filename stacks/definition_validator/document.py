@@ -19,12 +19,13 @@ NESTED_STEPS = {"Condition": ("IfSteps", "ElseSteps"), "ForEach": ("ForEachBody"
 
 @dataclass(frozen=True)
 class Step:
-    """A step wherever it stands; `parent` is the condition whose branch holds it."""
+    """A step wherever it stands; `parent` is the condition whose branch holds it, and `branch` that branch."""
 
     name: str
     type: str
     body: Mapping[str, Any]
     parent: str
+    branch: str = ""
 
     @property
     def arguments(self) -> Any:
@@ -33,6 +34,14 @@ class Step:
     @property
     def place(self) -> Place:
         return Place(self.name)
+
+    def waits_for(self) -> list[str]:
+        """What DependsOn names, in its order; an empty text for what is no name."""
+        listed = self.body.get("DependsOn")
+        named = (
+            [one.get("Step") if isinstance(one, dict) else one for one in listed] if isinstance(listed, list) else []
+        )
+        return [name if isinstance(name, str) else "" for name in named]
 
     def nested_keys(self) -> tuple[str, ...]:
         return NESTED_STEPS.get(self.type, ())
@@ -82,12 +91,12 @@ def _records(document: Mapping[str, Any], report: Report) -> Definition:
         report.add(Place("", name), "is unknown", allowed=", ".join(sorted(TOP_LEVEL)))
     if document.get("Version") != VERSION:
         report.add(Place("", "Version"), "is wrong", value=document.get("Version"), allowed=VERSION)
-    steps = tuple(_steps(document.get("Steps", NOTHING), Place("", "Steps"), "", report))
+    steps = tuple(_steps(document.get("Steps", NOTHING), Place("", "Steps"), ("", ""), report))
     by_name = {step.name: step for step in reversed(steps)}
     return Definition(read_parameters(document.get("Parameters", []), report), steps, by_name)
 
 
-def _steps(value: Any, place: Place, parent: str, report: Report) -> Iterator[Step]:
+def _steps(value: Any, place: Place, within: tuple[str, str], report: Report) -> Iterator[Step]:
     if not isinstance(value, list):
         problem = "is missing" if value is NOTHING else "is not a list of steps"
         report.add(place, problem, value=value if value is not NOTHING else NOTHING)
@@ -101,7 +110,7 @@ def _steps(value: Any, place: Place, parent: str, report: Report) -> Iterator[St
         if not isinstance(name, str) or not name:
             report.add(here.member("Name"), "is missing or not a text", advice="give the step a name")
             continue
-        step = Step(name, kind if isinstance(kind, str) else "", body, parent)
+        step = Step(name, kind if isinstance(kind, str) else "", body, *within)
         yield step
         yield from _branches(step, report)
 
@@ -111,7 +120,7 @@ def _branches(step: Step, report: Report) -> Iterator[Step]:
         for key in step.nested_keys():
             if key in step.arguments:
                 place = step.place.member("Arguments").member(key)
-                yield from _steps(step.arguments[key], place, step.name, report)
+                yield from _steps(step.arguments[key], place, (step.name, key), report)
 
 
 def _deeper_than(document: Any, limit: int) -> bool:

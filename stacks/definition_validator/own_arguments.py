@@ -1,22 +1,28 @@
-"""Arguments of the steps that are no SageMaker request: Condition, Fail, Lambda and Callback; and retry policies."""
+"""Arguments of the steps that are no SageMaker request: Condition, Fail, Lambda and Callback."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Any
 
-from stacks.definition_validator.document import Step
+from stacks.definition_validator.document import Step, items
 from stacks.definition_validator.expressions import Resolver, is_expression
 from stacks.definition_validator.resolved import fits_shape
-from stacks.definition_validator.steps import RETRIED
 from stacks.definition_validator.violation import NOTHING, Place, Report, choices
 
 ORDERED = {"GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo"}
-CONDITIONS = {"Equals", "In", "Not", "Or", *ORDERED}
+MEMBERS = {
+    **dict.fromkeys(("Equals", *ORDERED), ("LeftValue", "RightValue")),
+    "In": ("QueryValue", "Values"),
+    "Not": ("Condition",),
+    "Or": ("Conditions",),
+}
+CONDITIONS = set(MEMBERS)
+LONGEST_MESSAGE = 3072
+MOST_OUTPUTS, LONGEST_OUTPUT_NAME = 50, 256
 OUTPUT_TYPES = ("String", "Integer", "Boolean", "Float")
-_STEP_FAULTS = ("Step.SERVICE_FAULT", "Step.THROTTLING")
-_JOB_FAULTS = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
-_RETRY_LIMITS = {"MaxAttempts": 20, "ExpireAfterMin": 14_400}
-_NUMBERS = {"BackoffRate", "IntervalSeconds", *_RETRY_LIMITS}
+_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]+)?")
 
 
 def check_own_arguments(step: Step, resolver: Resolver, report: Report) -> None:
@@ -24,14 +30,21 @@ def check_own_arguments(step: Step, resolver: Resolver, report: Report) -> None:
     if step.type == "Condition":
         _check_condition_step(step, place, resolver, report)
     elif step.type == "Fail":
-        message = step.arguments.get("ErrorMessage", NOTHING) if isinstance(step.arguments, dict) else NOTHING
-        _check_text(message, place.member("ErrorMessage"), resolver, report)
+        _check_fail(step.arguments if isinstance(step.arguments, dict) else {}, place, resolver, report)
     elif step.type in ("Lambda", "Callback"):
         member = "FunctionArn" if step.type == "Lambda" else "SqsQueueUrl"
         _check_text(step.body.get(member, NOTHING), step.place.member(member), resolver, report)
+        _check_function(step, report)
         _check_outputs(step, report)
-    if step.type in RETRIED and "RetryPolicies" in step.body:
-        _check_retries(step.body["RetryPolicies"], step.place.member("RetryPolicies"), report)
+
+
+def _check_fail(arguments: dict[str, Any], place: Place, resolver: Resolver, report: Report) -> None:
+    here, message = place.member("ErrorMessage"), arguments.get("ErrorMessage", NOTHING)
+    _check_text(message, here, resolver, report)
+    if isinstance(message, str) and not 1 <= len(message) <= LONGEST_MESSAGE:
+        report.add(here, f"has {len(message)} characters", allowed=f"1 to {LONGEST_MESSAGE:,}")
+    for name in arguments.keys() - {"ErrorMessage"}:
+        report.add(place.member(name), "is unknown", allowed="ErrorMessage")
 
 
 def _check_condition_step(step: Step, place: Place, resolver: Resolver, report: Report) -> None:
@@ -57,17 +70,28 @@ def _check_condition(condition: Any, place: Place, resolver: Resolver, report: R
     kind = condition.get("Type") if isinstance(condition, dict) else None
     if not isinstance(condition, dict) or not isinstance(kind, str) or kind not in CONDITIONS:
         report.add(place.member("Type"), "is no condition", value=kind, allowed=choices(kind, CONDITIONS))
-    elif kind == "Not":
+        return
+    for name in sorted(condition.keys() - {"Type", *MEMBERS[kind]}):
+        report.add(place.member(name), f"is unknown to {kind}", allowed=", ".join(MEMBERS[kind]))
+    if kind == "Not":
         _check_condition(condition.get("Condition"), place.member("Condition"), resolver, report)
     elif kind == "Or":
         _check_conditions(condition.get("Conditions"), place.member("Conditions"), resolver, report)
     elif kind == "In":
         _check_operand(condition, "QueryValue", place, resolver, report)
-        if not isinstance(condition.get("Values"), list) or not condition["Values"]:
-            report.add(place.member("Values"), "is not a list of values", value=condition.get("Values"))
+        _check_values(condition.get("Values"), place.member("Values"), report)
     else:
         for side in ("LeftValue", "RightValue"):
             _check_operand(condition, side, place, resolver, report, number=kind in ORDERED)
+
+
+def _check_values(values: Any, place: Place, report: Report) -> None:
+    if not isinstance(values, list) or not values:
+        report.add(place, "is not a list of values", value=values)
+        return
+    for position, value in enumerate(values):
+        if not is_expression(value) and (isinstance(value, dict | list) or value is None):
+            report.add(place.index(position), "cannot be compared", value=value, allowed="a text, number or boolean")
 
 
 def _check_operand(
@@ -98,42 +122,35 @@ def _check_text(value: Any, place: Place, resolver: Resolver, report: Report) ->
         report.add(place, "is not a text", value=value, allowed="a text")
 
 
+def _check_function(step: Step, report: Report) -> None:
+    """What a Lambda step calls and hands over."""
+    arn = step.body.get("FunctionArn")
+    if step.type == "Lambda" and isinstance(arn, str) and not _FUNCTION.fullmatch(arn):
+        allowed = "arn:aws:lambda:<region>:<account>:function:<name>"
+        report.add(step.place.member("FunctionArn"), "is no function's ARN", value=arn, allowed=allowed)
+    if not isinstance(step.arguments, dict) or is_expression(step.arguments):
+        report.add(step.place.member("Arguments"), "is not an object", value=step.arguments, allowed="names and values")
+
+
 def _check_outputs(step: Step, report: Report) -> None:
     place, listed = step.place.member("OutputParameters"), step.body.get("OutputParameters", [])
     if not isinstance(listed, list):
         report.add(place, "is not a list", value=listed)
         return
+    if len(listed) > MOST_OUTPUTS:
+        report.add(place, f"has {len(listed)} items", allowed=f"{MOST_OUTPUTS} at most")
     for position, output in enumerate(listed):
         here = place.index(position)
-        if not isinstance(output, dict) or not isinstance(output.get("OutputName"), str):
+        name = output.get("OutputName") if isinstance(output, dict) else None
+        if not isinstance(output, dict) or not isinstance(name, str):
             report.add(here.member("OutputName"), "is missing or not a text", value=output)
+        elif not 1 <= len(name) <= LONGEST_OUTPUT_NAME:
+            allowed = f"1 to {LONGEST_OUTPUT_NAME} characters"
+            report.add(here.member("OutputName"), f"has {len(name)} characters", allowed=allowed)
         elif output.get("OutputType") not in OUTPUT_TYPES:
             kind = output.get("OutputType")
             report.add(here.member("OutputType"), "is wrong", value=kind, allowed=choices(kind, OUTPUT_TYPES))
-
-
-def _check_retries(policies: Any, place: Place, report: Report) -> None:
-    if not isinstance(policies, list):
-        report.add(place, "is not a list", value=policies)
-        return
-    for position, policy in enumerate(policies):
-        here = place.index(position)
-        if not isinstance(policy, dict):
-            report.add(here, "is no retry policy", value=policy)
-            continue
-        _check_retry(policy, here, report)
-
-
-def _check_retry(policy: dict[str, Any], place: Place, report: Report) -> None:
-    faults, allowed = policy.get("ExceptionType"), (*_STEP_FAULTS, *_JOB_FAULTS)
-    for fault in faults if isinstance(faults, list) and faults else [faults]:
-        if fault not in allowed:
-            report.add(place.member("ExceptionType"), "is wrong", value=fault, allowed=", ".join(allowed))
-    for name in policy.keys() - _NUMBERS - {"ExceptionType"}:
-        report.add(place.member(name), "is unknown", allowed=choices(name, _NUMBERS | {"ExceptionType"}))
-    for name in policy.keys() & _NUMBERS:
-        value, most = policy[name], _RETRY_LIMITS.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or (most and value > most):
-            report.add(place.member(name), "is wrong", value=value, allowed=f"0 to {most}" if most else "0 or more")
-    if ("MaxAttempts" in policy) == ("ExpireAfterMin" in policy):
-        report.add(place, "needs exactly one of MaxAttempts and ExpireAfterMin", value=policy)
+    named = [output["OutputName"] for output in items(step.body, "OutputParameters") if "OutputName" in output]
+    for name, count in Counter(name for name in named if isinstance(name, str)).items():
+        if count > 1:
+            report.add(place, f"repeats the OutputName {name!r}", advice="each is given once")

@@ -21,7 +21,8 @@ _COMMON = {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description
 _OUTPUTS = {"OutputParameters", "CacheConfig"}
 _OWN = {"Processing": {"PropertyFiles"}, "Lambda": {"FunctionArn", *_OUTPUTS}, "Callback": {"SqsQueueUrl", *_OUTPUTS}}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-_DURATION = re.compile(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?|T(\d+H)?(\d+M)?(\d+S)?", re.I)
+_DURATION = re.compile(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?)?|T(?=.)(\d+H)?(\d+M)?", re.I)
+"""Years to minutes: SageMaker counts no seconds."""
 
 
 def check_steps(definition: Definition, report: Report) -> None:
@@ -93,7 +94,9 @@ def _check_cache(step: Step, report: Report) -> None:
     if not isinstance(cache, dict) or not isinstance(cache.get("Enabled"), bool):
         report.add(place.member("Enabled"), "is not true or false", value=cache)
         return
-    duration = cache.get("ExpireAfter", "P1D")
+    for name in cache.keys() - {"Enabled", "ExpireAfter"}:
+        report.add(place.member(name), "is unknown", allowed="Enabled, ExpireAfter")
+    duration = cache.get("ExpireAfter") if cache["Enabled"] else cache.get("ExpireAfter", "P1D")
     if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         allowed = "an ISO 8601 duration such as P30D"
         report.add(place.member("ExpireAfter"), "is no duration", value=duration, allowed=allowed)
@@ -110,6 +113,7 @@ def _check_property_files(step: Step, report: Report) -> None:
         for key in ("PropertyFileName", "OutputName", "FilePath"):
             if not isinstance(file, dict) or not isinstance(file.get(key), str) or not file[key]:
                 report.add(here.member(key), "is missing or not a text", value=file)
+        _check_file_path(file.get("FilePath") if isinstance(file, dict) else None, here, report)
         output = file.get("OutputName") if isinstance(file, dict) else None
         if isinstance(output, str) and output not in outputs:
             advice = "a property file lies in an output of its own step"
@@ -120,14 +124,24 @@ def _check_property_files(step: Step, report: Report) -> None:
     _repeated(names, place, "PropertyFileName", report)
 
 
+def _check_file_path(path: Any, place: Place, report: Report) -> None:
+    if isinstance(path, str) and (path.startswith("/") or ".." in path.split("/")):
+        advice = "it is counted from the output's folder"
+        report.add(place.member("FilePath"), "is outside of its output", value=path, advice=advice)
+
+
 def _check_local_paths(step: Step, report: Report) -> None:
     for where, source in ((("ProcessingInputs",), "S3Input"), (("ProcessingOutputConfig", "Outputs"), "S3Output")):
+        taken: set[str] = set()
         for position, item in enumerate(items(step.arguments, *where)):
             target = item.get(source)
             if not isinstance(target, dict) or is_expression(target) or item.get("AppManaged") is True:
                 continue
             place = Place(step.name, ".".join(("Arguments", *where))).index(position).member(source)
             path = target.get("LocalPath")
+            if isinstance(path, str) and path.rstrip("/") in taken:
+                report.add(place.member("LocalPath"), "is taken by another one", value=path, advice="give it its own")
+            taken.add(str(path).rstrip("/"))
             if path is None or (isinstance(path, str) and not path.startswith(LOCAL_PREFIX)):
                 problem = "is missing" if path is None else "is outside of the container's data folder"
                 report.add(place.member("LocalPath"), problem, value=path, allowed=f"{LOCAL_PREFIX}...")
@@ -140,6 +154,7 @@ def _check_unique_names(step: Step, report: Report) -> None:
             (("ProcessingOutputConfig", "Outputs"), "OutputName"),
         ],
         "Training": [(("InputDataConfig",), "ChannelName")],
+        "Tuning": [(("TrainingJobDefinition", "InputDataConfig"), "ChannelName")],
     }
     for where, key in lists.get(step.type, []):
         place = Place(step.name, ".".join(("Arguments", *where)))

@@ -15,6 +15,10 @@ from botocore.model import Shape, StringShape
 from stacks.definition_validator.resolved import Known
 from stacks.definition_validator.violation import Place, Report, choices
 
+_JAVA = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": " \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"}
+"""Letters, numbers and separators of any script; where these patterns take letters, they take the underscore too."""
+_LENGTH = re.compile(r"\$\{\d+,\d+\}$")
+"""A slip in the model's patterns of metadata; the lengths stand beside them as well."""
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a text"),
     "character": ((str,), "a text"),
@@ -95,8 +99,10 @@ def _check_text(known: Known, text: str, shape: StringShape, place: Place, repor
 @cache
 def _matcher(pattern: str) -> Callable[[str], object] | None:
     """None for the patterns that only Java understands."""
+    for java, python in _JAVA.items():
+        pattern = pattern.replace(java, python)
     try:
-        return re.compile(pattern).fullmatch if pattern else None
+        return re.compile(_LENGTH.sub("", pattern)).fullmatch if pattern else None
     except re.error:
         return None
 

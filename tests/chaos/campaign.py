@@ -131,7 +131,8 @@ def against_the_deployment(*, first: int, seeds: int) -> Iterator[Outcome]:
             failures = [Failure(seed, violation, ()) for violation in world.play(seed)]
             yield Outcome(histories=1, plays=1, failures=failures)
         struck = "  ".join(f"{kind} {times}" for kind, times in world.struck.items())
-        print(f"deployed: uploads {len(world.uploads)}  {struck}")
+        runs = f"runs whose rows were compared {len(world.compared)}"
+        print(f"deployed: uploads {len(world.uploads)}  {runs}  {struck}")
 
 
 def _crash_plans(history: History, clean: Played) -> list[frozenset[Crash]]:

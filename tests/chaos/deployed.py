@@ -5,9 +5,7 @@ The same names and the same checker as in `users.py`; what goes wrong is asked o
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import random
 import subprocess
@@ -23,11 +21,12 @@ from typing import Any
 
 from benchmarks.embedded import ACCOUNT, REGION, ROOT, Embedded, clean_environment
 from settings import load
-from tests.chaos.checker import Violation, check
-from tests.chaos.deployed_data import DeployedData
+from tests.chaos.checker import LOST, Violation, check
+from tests.chaos.deployed_data import KEY, DeployedData
 from tests.chaos.evidence import Current, DeadLetter, Evidence, Trained, Upload, Version
 from tests.chaos.files import NAMES
 from tests.chaos.history import BAD, GOOD, HOUR
+from tests.chaos.parts_read import keys_read
 from tests.chaos.users import plain
 
 MODEL, FUNCTION = "claims-fraud", "millrace-dev-start-pipeline"
@@ -36,7 +35,6 @@ RAW = f"millrace-dev-raw-{ACCOUNT}-{REGION}"
 ARTIFACTS = f"millrace-dev-artifacts-{ACCOUNT}-{REGION}"
 LEDGER = "millrace-dev-ledger"
 RUN_END = "SageMaker Model Building Pipeline Execution Status Change"
-PARTS = ("train.csv", "validation.csv", "test.csv")
 PATIENCE_SECONDS = 120.0
 WAITING = (
     "ApproximateNumberOfMessages",
@@ -60,6 +58,8 @@ class Deployed:
     calls: int = 0
     struck: Counter[str] = field(default_factory=Counter)
     """How often each kind of fault happened."""
+    compared: set[str] = field(default_factory=set)
+    """The runs whose parts were read and compared with their manifest."""
 
     def play(self, seed: int, *, actions: int = 12) -> tuple[Violation, ...]:
         """One history with everything that goes wrong, then quiet, one scheduled hour, and the verdict."""
@@ -75,7 +75,9 @@ class Deployed:
         self._count(self._internal("faults"))
         self._internal("faults", method="DELETE")
         self._an_hour()
-        return check(self.evidence())
+        violations = check(self.evidence())
+        blind = () if self.compared else (Violation(LOST, "no run has left parts whose rows could be compared"),)
+        return violations + blind
 
     # What users do, and what goes wrong
 
@@ -224,30 +226,24 @@ class Deployed:
         digest = name.rpartition("-")[0]
         manifest = json.loads(self._get(f"inputs/{digest}/manifest.json"))
         ended = described["LastModifiedTime"].timestamp() if status != "Executing" else None
-        reads = self._reads(arn, manifest)
+        reads = self._reads(arn, status, manifest)
         return Trained(arn, MODEL, name, summary["StartTime"].timestamp(), ended, status, False, manifest, reads)
 
-    def _reads(self, arn: str, manifest: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    def _reads(self, arn: str, status: str, manifest: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         """The files of the manifest, if the rows in the parts that Train was given are exactly theirs."""
         digests = {upload.version_id: upload.digest for upload in self.uploads}
         named = {table: [file["version_id"] for file in files] for table, files in manifest["tables"].items()}
         expected = frozenset.intersection(
             *(frozenset().union(*(self.policies[version] for version in named[table])) for table in TABLES)
         )
-        read = self._policies_read(arn)
-        if read is not None and read != expected:
+        read = keys_read(self._client("sagemaker"), self._client("s3"), arn, KEY)
+        if read is None and status == "Succeeded":
             return {}
+        if read is not None:
+            self.compared.add(arn)
+            if sorted(read) != sorted(expected):
+                return {}
         return {table: tuple(digests[version] for version in versions) for table, versions in named.items()}
-
-    def _policies_read(self, arn: str) -> frozenset[str] | None:
-        """None if Preprocess left no output: it failed, or its result came from the cache."""
-        prefix = f"runs/{arn.rpartition('/')[2]}/"
-        listed = self._client("s3").list_objects_v2(Bucket=ARTIFACTS, Prefix=prefix).get("Contents", [])
-        parts = [entry["Key"] for entry in listed if entry["Key"].endswith(PARTS)]
-        if len(parts) < len(PARTS):
-            return None
-        rows = [row for key in parts for row in csv.DictReader(io.StringIO(self._get(key)))]
-        return frozenset(row["policy_id"] for row in rows)
 
     def _dead_letters(self) -> tuple[DeadLetter, ...]:
         sqs, url = self._client("sqs"), self._queue(f"{FUNCTION}-dlq")

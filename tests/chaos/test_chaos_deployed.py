@@ -16,3 +16,4 @@ def test_a_history_with_faults_on_the_deployed_stacks_loses_doubles_and_leaves_n
         assert violations == ()
         assert world.struck["crash"]
         assert world.uploads
+        assert world.compared

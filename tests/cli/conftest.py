@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from millrace.cli.app import main
-from tests.cli.trigger_lab import Trigger
+from tests.cli.trigger_lab import SECOND, TOLD, Trigger
 
 ACCOUNT = "333333333333"
 REGION = "ap-northeast-2"
@@ -60,3 +60,11 @@ def trigger(embedded: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     """An account of its own with the resources of a trigger; `trigger.shell` runs commands in it."""
     monkeypatch.setenv("MILLRACE_HOME", str(embedded.folder))
     return Trigger(Shell(embedded, capsys, f"{random.randrange(4 * 10**11, 9 * 10**11)}"))
+
+
+@pytest.fixture
+def two_models(embedded: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Trigger:
+    """As `trigger`, with a second model beside claims-fraud: abalone, which has one table."""
+    monkeypatch.setenv("MILLRACE_HOME", str(embedded.folder))
+    shell = Shell(embedded, capsys, f"{random.randrange(4 * 10**11, 9 * 10**11)}")
+    return Trigger(shell, (SECOND, TOLD))

@@ -145,7 +145,7 @@ def test_why_no_further_run_started_is_listed(millrace: Millrace, shown: str) ->
 
 
 def test_the_report_of_a_run_is_downloaded(millrace: Millrace, shown: str) -> None:
-    path = millrace("report").stdout.strip()
+    path = millrace("report").stdout.splitlines()[-1]
 
     assert Path(path).read_text().lstrip().lower().startswith("<!doctype html>")
 

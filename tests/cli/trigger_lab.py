@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from start_pipeline import rows
 
 MODEL = "claims-fraud"
 TOLD = {"model": MODEL, "tables": ["claims", "customers"], "suffixes": [".csv"], "debounce_seconds": 2}
+SECOND = {"model": "abalone", "tables": ["abalone"], "suffixes": [".csv", ".data"], "debounce_seconds": 2}
 KEYS = ("model", "item")
 CONDITION = {"Type": "GreaterThan", "LeftValue": 1.0, "RightValue": 0.5}
 GATE = {"Conditions": [CONDITION], "IfSteps": [], "ElseSteps": []}
@@ -23,7 +25,7 @@ PIPELINE = {
 }
 
 
-def template(account: str) -> dict[str, Any]:
+def template(account: str, models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     bucket = {"Type": "AWS::S3::Bucket"}
     queue = {"Type": "AWS::SQS::Queue"}
     versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
@@ -37,7 +39,6 @@ def template(account: str) -> dict[str, Any]:
     services = {"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}
     trust = {"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}
     pipeline = {
-        "PipelineName": MODEL,
         "PipelineDefinition": {"PipelineDefinitionBody": json.dumps(PIPELINE)},
         "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
     }
@@ -65,12 +66,24 @@ def template(account: str) -> dict[str, Any]:
             "DeadLetters": queue,
             "Role": {"Type": "AWS::IAM::Role", "Properties": document},
             "Ledger": {"Type": "AWS::DynamoDB::Table", "Properties": ledger},
-            "Pipeline": {"Type": "AWS::SageMaker::Pipeline", "Properties": pipeline},
-            "Group": {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": {"ModelPackageGroupName": MODEL}},
+            **{
+                f"Pipeline{number}": {
+                    "Type": "AWS::SageMaker::Pipeline",
+                    "Properties": {"PipelineName": told["model"], **pipeline},
+                }
+                for number, told in enumerate(models)
+            },
+            **{
+                f"Group{number}": {
+                    "Type": "AWS::SageMaker::ModelPackageGroup",
+                    "Properties": {"ModelPackageGroupName": told["model"]},
+                }
+                for number, told in enumerate(models)
+            },
             "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
         },
         "Outputs": {
-            "Model0": {"Value": json.dumps(TOLD)},
+            **{f"Model{number}": {"Value": json.dumps(told)} for number, told in enumerate(models)},
             **{name: {"Value": {"Ref": name}} for name in ("Raw", "Artifacts", "Queue", "DeadLetters", "Ledger")},
         },
     }
@@ -81,10 +94,11 @@ class Trigger:
     """One account with the resources of a trigger, but nobody who works: the tests write what it would."""
 
     shell: Any
+    models: Sequence[Mapping[str, Any]] = (TOLD,)
 
     def __post_init__(self) -> None:
         stacks = self.shell.client("cloudformation")
-        body = json.dumps(template(self.shell.account))
+        body = json.dumps(template(self.shell.account, self.models))
         stacks.create_stack(StackName="Dev-Trigger", TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
         stacks.get_waiter("stack_create_complete").wait(StackName="Dev-Trigger", WaiterConfig={"Delay": 0})
         outputs = stacks.describe_stacks(StackName="Dev-Trigger")["Stacks"][0]["Outputs"]

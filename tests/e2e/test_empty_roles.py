@@ -21,6 +21,7 @@ PREFIX = "millrace-dev-"
 STACK = "Dev-Serving-claims-fraud"
 HOUR = 3600
 QUIET_SECONDS = 2.0
+Walk = Callable[[Deployed, Path], str]
 NOTHING = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Deny", "Action": "sts:GetCallerIdentity", "Resource": "*"}],
@@ -62,8 +63,32 @@ def an_hour_later(deployed: Deployed, _tables: Path) -> str:
     return in_the_log(deployed, "scheduler")
 
 
+def an_hour_of_batches(deployed: Deployed, _tables: Path) -> str:
+    """The schedule of batch scoring fires, but its message does not reach the queue."""
+    deployed.embedded.advance(HOUR)
+    return in_the_log(deployed, "batch-scheduler")
+
+
+def a_batch(deployed: Deployed, _tables: Path) -> str:
+    """A file to be scored: the mapping cannot read the queue, so nothing starts."""
+    deployed.client("s3").put_object(Bucket=RAW, Key=f"batch/{MODEL}/rows.csv", Body=b"a,b\n1,2\n")
+    told = in_the_log(deployed, "start-batch")
+    deployed.client("sqs").purge_queue(QueueUrl=queue(deployed, "start-batch"))
+    return told
+
+
+def a_batch_run(deployed: Deployed, _tables: Path) -> str:
+    """The batch pipeline starts, and cannot ask for the live model, or its job cannot pull the image."""
+    arn = deployed.client("sagemaker").start_pipeline_execution(
+        PipelineName=f"{MODEL}-batch",
+        PipelineParameters=[{"Name": "InputUri", "Value": f"s3://{ARTIFACTS}/batch/{MODEL}/inputs/none/"}],
+    )["PipelineExecutionArn"]
+    assert deployed.finished(arn)["PipelineExecutionStatus"] == "Failed"
+    return "\n".join(step.get("FailureReason", "") for step in deployed.steps(arn).values())
+
+
 def a_run(deployed: Deployed, _tables: Path) -> str:
-    """The run starts, and its first step cannot create its job."""
+    """The run starts, and a step cannot create its job, or its job cannot pull the image."""
     before = len(deployed.executions())
     if before:
         start(deployed)
@@ -72,7 +97,17 @@ def a_run(deployed: Deployed, _tables: Path) -> str:
     newest = deployed.until("a run", lambda: deployed.executions()[: len(deployed.executions()) - before])[0]
     arn = newest["PipelineExecutionArn"]
     assert deployed.finished(arn)["PipelineExecutionStatus"] == "Failed"
-    return str(deployed.steps(arn)["Preprocess"]["FailureReason"])
+    return "\n".join(step.get("FailureReason", "") for step in deployed.steps(arn).values())
+
+
+def a_call(purpose: str, *, then: str) -> Walk:
+    """The run starts, and a function that it calls can neither keep what it says nor do its work."""
+
+    def walk(deployed: Deployed, tables: Path) -> str:
+        assert f"is not authorized to perform: {then}" in a_run(deployed, tables)
+        return in_the_log(deployed, purpose)
+
+    return walk
 
 
 def an_approval(deployed: Deployed, _tables: Path) -> str:
@@ -80,7 +115,7 @@ def an_approval(deployed: Deployed, _tables: Path) -> str:
     approve(deployed)
     told = in_the_log(deployed, "deploy-model")
     # Left there, this approval would start a second update in the next case, as soon as the first is rolled back.
-    deployed.client("sqs").purge_queue(QueueUrl=approvals_queue(deployed))
+    deployed.client("sqs").purge_queue(QueueUrl=queue(deployed, "deploy-model"))
     return told
 
 
@@ -98,13 +133,18 @@ def an_update(deployed: Deployed, _tables: Path) -> str:
     return "\n".join(event["ResourceStatusReason"] for event in failed)
 
 
-Walk = Callable[[Deployed, Path], str]
 BREAKS: dict[str, tuple[Walk, str]] = {
     "start-pipeline": (upload, "sqs:ReceiveMessage"),
     "scheduler": (an_hour_later, "sqs:SendMessage"),
     "pipeline": (a_run, "sagemaker:CreateProcessingJob"),
     "job": (a_run, "ecr:GetAuthorizationToken"),
+    "resolve-champion": (a_call("resolve-champion", then="sagemaker:DescribeEndpoint"), "logs:"),
+    "read-verdict": (a_call("read-verdict", then="s3:GetObject"), "logs:"),
     "deploy-model": (an_approval, "sqs:ReceiveMessage"),
+    "batch-scheduler": (an_hour_of_batches, "sqs:SendMessage"),
+    "start-batch": (a_batch, "sqs:ReceiveMessage"),
+    "batch-pipeline": (a_batch_run, "lambda:InvokeFunction"),
+    "batch-job": (a_batch_run, "ecr:GetAuthorizationToken"),
     "serving-update": (an_update, "sagemaker:CreateModel"),
     "endpoint": (an_update, "ecr:GetAuthorizationToken"),
 }
@@ -150,14 +190,14 @@ def settle(deployed: Deployed) -> None:
     deployed.until("the serving stack's rest", quiet)
 
 
-def approvals_queue(deployed: Deployed) -> str:
-    return str(deployed.client("sqs").get_queue_url(QueueName=f"{PREFIX}deploy-model")["QueueUrl"])
+def queue(deployed: Deployed, purpose: str) -> str:
+    return str(deployed.client("sqs").get_queue_url(QueueName=f"{PREFIX}{purpose}")["QueueUrl"])
 
 
 def waiting_approvals(deployed: Deployed) -> int:
     """Messages that the deploy Lambda has not worked off, the ones in its hands among them."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-    url = approvals_queue(deployed)
+    url = queue(deployed, "deploy-model")
     counts = deployed.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(int(count) for count in counts.values())
 

@@ -63,6 +63,31 @@ def test_nothing_of_a_failed_job_is_visible(lab: JobLab) -> None:
     assert lab.keys(f"out/{job['ProcessingJobName']}") == []
 
 
+@pytest.mark.parametrize("ending", ["raise SystemExit(3)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
+def test_a_continuous_output_of_a_failed_job_is_there_all_the_same(lab: JobLab, ending: str) -> None:
+    name = f"job-{uuid.uuid4().hex[:8]}"
+    base = "/opt/ml/processing"
+    kept = s3_output("kept", f"s3://{lab.bucket}/kept/{name}", f"{base}/kept")
+    kept["S3Output"]["S3UploadMode"] = "Continuous"
+    lost = s3_output("lost", f"s3://{lab.bucket}/out/{name}", f"{base}/output")
+    script = "import pathlib, sys\n" + "".join(
+        f"pathlib.Path(sys.argv[{number}], 'rows.csv').write_text('refused')\n" for number in (2, 3)
+    )
+    job = lab.run(
+        f"{script}{ending}\n", name=name, arguments=[f"{base}/kept"], ProcessingOutputConfig={"Outputs": [kept, lost]}
+    )
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert lab.keys(f"kept/{name}") == [f"kept/{name}/rows.csv"]
+    assert lab.keys(f"out/{name}") == []
+
+
+def test_a_continuous_output_that_cannot_arrive_does_not_hide_why_the_job_failed(lab: JobLab) -> None:
+    kept = s3_output("kept", "s3://no-such-bucket-anywhere/out", "/opt/ml/processing/output")
+    kept["S3Output"]["S3UploadMode"] = "Continuous"
+    job = lab.run(WRITE + "raise SystemExit(3)\n", ProcessingOutputConfig={"Outputs": [kept]})
+    assert job["FailureReason"].endswith("exit code: 3")
+
+
 def test_outputs_that_arrived_stay_when_another_cannot_for_the_role_need_not_be_able_to_delete(lab: JobLab) -> None:
     name = f"job-{uuid.uuid4().hex[:8]}"
     outputs = [

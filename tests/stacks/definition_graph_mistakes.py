@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stacks.definition_mistakes import Mistake, condition, dict_at, get, model_input, parameter, train
+from tests.stacks.definition_mistakes import Mistake, comparison, condition, dict_at, get, model_input, parameter, train
 
 GRAPH_MISTAKES = [
     Mistake(
@@ -10,7 +10,7 @@ GRAPH_MISTAKES = [
         lambda d, s: model_input(s).update(S3Uri=get("Parameters.InputURI")),
         "Evaluate",
         "Arguments.ProcessingInputs[0].S3Input.S3Uri",
-        ("Parameters.InputURI", "did you mean InputUri?"),
+        ("Parameters.InputURI", "such as InputUri"),
     ),
     Mistake(
         "an unknown execution variable",
@@ -61,7 +61,7 @@ GRAPH_MISTAKES = [
         lambda d, s: s["Evaluate"].update(DependsOn=["BelowFloor"]),
         "BelowFloor",
         "",
-        ("waits for itself", "Gate"),
+        ("waits for itself", "FloorReached"),
     ),
     Mistake(
         "two steps with one name",
@@ -93,12 +93,12 @@ GRAPH_MISTAKES = [
     ),
     Mistake(
         "a property file nobody declared",
-        lambda d, s: condition(s)["LeftValue"]["Std:JsonGet"].update(
-            PropertyFile=get("Steps.Evaluate.PropertyFiles.Evaluations")
+        lambda d, s: condition(s)["QueryValue"]["Std:JsonGet"].update(
+            PropertyFile=get("Steps.Evaluate.PropertyFiles.Verdicts")
         ),
         "Gate",
-        "Arguments.Conditions[0].LeftValue",
-        ("Evaluations", "Evaluation", "PropertyFiles of step Evaluate"),
+        "Arguments.Conditions[0].QueryValue",
+        ("Verdicts", "Verdict", "PropertyFiles of step Evaluate"),
     ),
     Mistake(
         "an unknown condition",
@@ -109,9 +109,9 @@ GRAPH_MISTAKES = [
     ),
     Mistake(
         "an ordering of texts",
-        lambda d, s: condition(s).update(RightValue="0.7"),
-        "Gate",
-        "Arguments.Conditions[0].RightValue",
+        lambda d, s: comparison(s).update(Type="GreaterThan"),
+        "FloorReached",
+        "Arguments.Conditions[0].Condition.RightValue",
         ("a number",),
     ),
     Mistake(
@@ -130,7 +130,7 @@ GRAPH_MISTAKES = [
     ),
     Mistake(
         "201 parameters",
-        lambda d, s: d.update(Parameters=d["Parameters"] + [{"Name": f"P{n}", "Type": "String"} for n in range(190)]),
+        lambda d, s: d.update(Parameters=d["Parameters"] + [{"Name": f"P{n}", "Type": "String"} for n in range(188)]),
         "",
         "Parameters",
         ("201", "200 at most"),
@@ -138,7 +138,7 @@ GRAPH_MISTAKES = [
     Mistake(
         "51 steps",
         lambda d, s: d["Steps"].extend(
-            {"Name": f"Fail{n}", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}} for n in range(45)
+            {"Name": f"Fail{n}", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}} for n in range(40)
         ),
         "",
         "Steps",

@@ -19,6 +19,8 @@ class Mistake:
     step: str
     path: str
     words: tuple[str, ...] = ()
+    variant: str = "binary"
+    """Of definition_sample: the good definition to spoil."""
 
 
 def cluster(steps: Steps) -> dict[str, Any]:
@@ -52,6 +54,10 @@ def condition(steps: Steps) -> dict[str, Any]:
     return dict_at(steps["Gate"], "Arguments", "Conditions", 0)
 
 
+def comparison(steps: Steps) -> dict[str, Any]:
+    return dict_at(steps["FloorReached"], "Arguments", "Conditions", 0, "Condition")
+
+
 def train(steps: Steps) -> dict[str, Any]:
     return dict_at(steps["Train"], "Arguments")
 
@@ -78,7 +84,7 @@ REQUEST_MISTAKES = [
         ),
         "Evaluate",
         "Arguments.ProcessingInputs[0].S3Input.S3Uri",
-        ("'tests'", "did you mean test?", "features, test, train, validation"),
+        ("'tests'", "did you mean test?", "features, quarantine, test, train, validation"),
     ),
     Mistake(
         "a property that is an object where a text is wanted",
@@ -133,7 +139,7 @@ REQUEST_MISTAKES = [
         "eleven inputs",
         lambda d, s: s["Preprocess"]["Arguments"].update(
             ProcessingInputs=[
-                {**s["Preprocess"]["Arguments"]["ProcessingInputs"][0], "InputName": f"input-{number}"}
+                {"InputName": f"i-{number}", "S3Input": {**model_input(s), "LocalPath": f"/opt/ml/processing/{number}"}}
                 for number in range(11)
             ]
         ),

@@ -8,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from settings import load
 from stacks.controls.templates import Template, Templates
 
+MODELS = tuple(model.name for model in load().models)
+"""The models that are shipped, whichever they are."""
+PIPELINE = "AWS::SageMaker::Pipeline"
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
 Change = Callable[["Lab"], object]
 
@@ -37,9 +41,9 @@ class Lab:
         return found
 
     def change_definition(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change the pipeline's definition: its body is a text with references in it."""
-        properties = self.properties("AWS::SageMaker::Pipeline")
-        (resource,) = self.templates().resources("AWS::SageMaker::Pipeline")
+        """Change the definition of one pipeline: its body is a text with references in it."""
+        properties = self.properties(PIPELINE, "Modelclaimsfraud")
+        (resource,) = [one for one in self.templates().resources(PIPELINE) if "Modelclaimsfraud" in one.logical_id]
         definition = json.loads(resource.properties["PipelineDefinition"]["PipelineDefinitionBody"])
         change(definition)
         properties["PipelineDefinition"]["PipelineDefinitionBody"] = json.dumps(definition)

@@ -8,6 +8,7 @@ import pytest
 
 from stacks.definition_validator import DefinitionError, Violation, check, require_valid
 from tests.stacks.definition_graph_mistakes import GRAPH_MISTAKES
+from tests.stacks.definition_job_mistakes import JOB_MISTAKES
 from tests.stacks.definition_mistakes import (
     REQUEST_MISTAKES,
     Mistake,
@@ -17,13 +18,15 @@ from tests.stacks.definition_mistakes import (
     model_input,
     train,
 )
-from tests.stacks.definition_sample import all_steps, document, text
+from tests.stacks.definition_sample import all_steps, document, text, variants
+from tests.stacks.definition_search_mistakes import SEARCH_MISTAKES
+from tests.stacks.definition_step_mistakes import STEP_MISTAKES
 
-MISTAKES = [*REQUEST_MISTAKES, *GRAPH_MISTAKES]
+MISTAKES = [*REQUEST_MISTAKES, *GRAPH_MISTAKES, *STEP_MISTAKES, *SEARCH_MISTAKES, *JOB_MISTAKES]
 
 
 def spoilt(mistake: Mistake) -> str:
-    built = document()
+    built = document(mistake.variant)
     mistake.spoil(built, all_steps(built))
     return json.dumps(built)
 
@@ -45,9 +48,45 @@ def test_one_mistake_makes_one_or_two_sentences_not_a_flood(mistake: Mistake) ->
     assert len(check(spoilt(mistake))) <= 2
 
 
-def test_the_real_definition_has_no_violation() -> None:
-    assert check(text()) == []
-    require_valid(text(), pipeline="claims-fraud")
+def test_there_are_many_different_mistakes() -> None:
+    assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) >= 40
+
+
+@pytest.mark.parametrize("variant", variants())
+def test_a_good_definition_has_no_violation(variant: str) -> None:
+    assert check(text(variant)) == []
+    require_valid(text(variant), pipeline="claims-fraud")
+
+
+def test_a_definition_that_goes_on_with_batch_scoring_has_no_violation() -> None:
+    """CreateModel and Transform beside the registration, as a batch mode would have them."""
+    built = document()
+    gate = all_steps(built)["Gate"]["Arguments"]
+    (container,) = all_steps(built)["RegisterModel"]["Arguments"]["InferenceSpecification"]["Containers"]
+    create = {
+        "Name": "CreateModel",
+        "Type": "Model",
+        "Arguments": {
+            "ExecutionRoleArn": train(all_steps(built))["RoleArn"],
+            "EnableNetworkIsolation": True,
+            "PrimaryContainer": container,
+        },
+    }
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": get("Parameters.InputUri")}}
+    score = {
+        "Name": "Score",
+        "Type": "Transform",
+        "DependsOn": ["ReadVerdict"],
+        "Arguments": {
+            "ModelName": get("Steps.CreateModel.ModelName"),
+            "TransformInput": {"DataSource": source, "ContentType": "text/csv", "SplitType": "Line"},
+            "TransformOutput": {"S3OutputPath": "s3://bucket/scores", "AssembleWith": "Line"},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        },
+        "RetryPolicies": [{"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "ExpireAfterMin": 60}],
+    }
+    gate["IfSteps"] += [create, score]
+    assert check(json.dumps(built)) == []
 
 
 def test_all_mistakes_are_reported_together() -> None:
@@ -55,7 +94,7 @@ def test_all_mistakes_are_reported_together() -> None:
     steps = all_steps(built)
     train(steps).pop("RoleArn")
     cluster(steps).update(InstanceType="ml.none")
-    condition(steps).pop("RightValue")
+    condition(steps).pop("QueryValue")
     with pytest.raises(DefinitionError) as caught:
         require_valid(json.dumps(built), pipeline="claims-fraud")
     message = str(caught.value)

@@ -114,6 +114,22 @@ FIXTURES: list[tuple[str, str, Change]] = [
             lambda definition: definition["Steps"].append({"Name": "Spark", "Type": "EMR", "Arguments": {}})
         ),
     ),
+    (
+        "step-function",
+        "a function of somebody else",
+        lambda lab: lab.change_definition(
+            lambda definition: definition["Steps"][0].update(
+                FunctionArn="arn:aws:lambda:ap-northeast-2:222222222222:function:theirs"
+            )
+        ),
+    ),
+    (
+        "job-traffic-encrypted",
+        "two instances of Preprocess in the clear",
+        lambda lab: lab.change_job(
+            "Preprocess", lambda job: job["ProcessingResources"]["ClusterConfig"].update(InstanceCount=2)
+        ),
+    ),
     ("role-boundary", "no boundary", lambda lab: lab.properties(ROLE, "JobRole").pop("PermissionsBoundary")),
     (
         "role-boundary",
@@ -155,6 +171,17 @@ FIXTURES: list[tuple[str, str, Change]] = [
         "policy-actions-named",
         "a wildcard in the key's policy",
         lambda lab: lab.statements("AWS::KMS::Key", document="KeyPolicy")[0].update(Action="kms:*"),
+    ),
+    (
+        "policy-size",
+        "a policy for too many models",
+        lambda lab: lab.statements(POLICY, "JobRole").append(
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject"],
+                "Resource": [f"arn:aws:s3:::b/{number:0100}" for number in range(60)],
+            }
+        ),
     ),
     ("passrole-limited", "to any service", lambda lab: _pass_role(lab).pop("Condition")),
     ("passrole-limited", "any role", lambda lab: _pass_role(lab).update(Resource="*")),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.stacks.template_lab import MODELS
+
 ANY_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "sagemaker:ListModelPackages",
 }
 """The actions for which IAM knows no resources."""
+BATCH = ("batch-pipeline", "batch-job", "batch-scheduler", "start-batch")
 
 
 def listed(value: Any) -> list[Any]:
@@ -28,7 +31,8 @@ def test_roles_have_customer_managed_policies_only(assembly: Any) -> None:
 
 def test_roles_are_named_after_their_purpose(assembly: Any) -> None:
     names = {role["Properties"]["RoleName"] for role in assembly.resources("AWS::IAM::Role").values()}
-    purposes = ("pipeline", "job", "endpoint", "serving-update", "scheduler", "start-pipeline", "deploy-model")
+    services = ("pipeline", "job", "endpoint", "serving-update", "scheduler")
+    purposes = (*services, "start-pipeline", "deploy-model", "resolve-champion", "read-verdict", *BATCH)
     assert names == {f"millrace-dev-{purpose}" for purpose in purposes}
 
 
@@ -42,7 +46,8 @@ def test_no_policy_has_a_wildcard_action_or_an_unneeded_wildcard_resource(assemb
 
 def test_a_role_is_passed_to_one_service_only(assembly: Any) -> None:
     passing = {policy: s for policy, s in assembly.statements() if "iam:PassRole" in listed(s["Action"])}
-    assert set(passing) == {"millrace-dev-pipeline", "millrace-dev-deploy-model", "millrace-dev-serving-update"}
+    passers = ("pipeline", "deploy-model", "serving-update", "batch-pipeline")
+    assert set(passing) == {f"millrace-dev-{purpose}" for purpose in passers}
     for policy, statement in passing.items():
         assert listed(statement["Action"]) == ["iam:PassRole"], policy
         assert len(listed(statement["Resource"])) == 1, policy
@@ -52,8 +57,8 @@ def test_a_role_is_passed_to_one_service_only(assembly: Any) -> None:
 def test_the_deployer_may_update_serving_stacks_only_with_the_limited_role(assembly: Any) -> None:
     (statement,) = [s for _, s in assembly.statements() if "cloudformation:UpdateStack" in listed(s["Action"])]
     assert statement["Action"] == "cloudformation:UpdateStack"
-    stack = "arn:aws:cloudformation:ap-northeast-2:111111111111:stack/Dev-Serving-claims-fraud/*"
-    assert statement["Resource"] == stack
+    stack = "arn:aws:cloudformation:ap-northeast-2:111111111111:stack/Dev-Serving-{}/*"
+    assert listed(statement["Resource"]) == [stack.format(model) for model in MODELS]
     assert "cloudformation:RoleArn" in statement["Condition"]["ArnEquals"]
     types = statement["Condition"]["ForAllValues:StringEquals"]["cloudformation:ResourceTypes"]
     assert {type_.rsplit("::", 1)[0] for type_ in types} == {"AWS::SageMaker", "AWS::CloudFormation"}
@@ -70,23 +75,45 @@ def test_the_role_that_updates_serving_stacks_reaches_nothing_but_sagemaker_and_
     assert services == {"sagemaker", "iam", "kms"}
 
 
-def test_jobs_write_runs_only_and_cannot_touch_raw_data_or_inputs(assembly: Any) -> None:
+def test_jobs_write_runs_and_refused_rows_only_and_cannot_touch_raw_data_or_inputs(assembly: Any) -> None:
     writes, reads = (
         [s for p, s in assembly.statements() if p == "millrace-dev-job" and a in listed(s["Action"])]
         for a in ("s3:PutObject", "s3:GetObject")
     )
-    assert [_ends(s) for s in writes] == [["/runs/*"]]
+    assert [_ends(s) for s in writes] == [[*(f"/quarantine/{model}/runs/*" for model in MODELS), "/runs/*"]]
     assert {end for s in reads for end in _ends(s) if end.startswith("/")} == {"/inputs/*", "/runs/*"}
     assert "Raw" not in json.dumps(reads)
 
 
-def test_jobs_read_their_own_code_and_no_other_asset(assembly: Any) -> None:
-    (statement,) = [
-        s for p, s in assembly.statements() if p == "millrace-dev-job" and "s3:GetObject" in listed(s["Action"])
+def test_jobs_read_their_own_code_and_the_placeholder_and_no_other_asset(assembly: Any) -> None:
+    read = [s for p, s in assembly.statements() if p == "millrace-dev-job" and "s3:GetObject" in listed(s["Action"])]
+    assets = [resource for s in read for resource in listed(s["Resource"]) if isinstance(resource, str)]
+    assert sorted(asset.rpartition(".")[2] for asset in assets) == sorted(["json", *("gz", "zip") * len(MODELS)])
+    assert all("*" not in asset for asset in assets)
+
+
+def test_the_pipelines_call_their_two_functions_and_nobody_calls_any_other(assembly: Any) -> None:
+    calling = {policy: s for policy, s in assembly.statements() if "lambda:InvokeFunction" in listed(s["Action"])}
+    (scoring,) = listed(calling.pop("millrace-dev-batch-pipeline")["Resource"])
+    assert "ResolveChampion" in scoring["Fn::ImportValue"]
+    assert set(calling) == {"millrace-dev-pipeline"}
+    called = [resource["Fn::GetAtt"][0] for resource in listed(calling["millrace-dev-pipeline"]["Resource"])]
+    functions = assembly.resources("AWS::Lambda::Function", stack="Dev-Build")
+    assert {functions[f"Dev-Build/{name}"]["Properties"]["FunctionName"] for name in called} == {
+        "millrace-dev-resolve-champion",
+        "millrace-dev-read-verdict",
+    }
+
+
+def test_the_function_that_reads_verdicts_reads_nothing_else(assembly: Any) -> None:
+    actions = {
+        action for p, s in assembly.statements() if p == "millrace-dev-read-verdict" for action in listed(s["Action"])
+    }
+    assert {action for action in actions if action.startswith(("s3:", "sagemaker:"))} == {"s3:GetObject"}
+    (read,) = [
+        s for p, s in assembly.statements() if p == "millrace-dev-read-verdict" and s["Action"] == "s3:GetObject"
     ]
-    code = [resource for resource in listed(statement["Resource"]) if isinstance(resource, str)]
-    assert len(code) == 2
-    assert all("*" not in resource for resource in code)
+    assert _ends(read) == ["/runs/*/evaluate/verdict.json"]
 
 
 def test_services_may_assume_a_role_only_for_this_account_where_they_say_for_whom(assembly: Any) -> None:

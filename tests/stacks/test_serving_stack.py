@@ -35,7 +35,7 @@ def test_the_deploy_function_names_the_types_its_role_is_limited_to(assembly: An
 
 
 def test_the_endpoint_keeps_the_models_name(assembly: Any) -> None:
-    (endpoint,) = assembly.resources("AWS::SageMaker::Endpoint").values()
+    (endpoint,) = assembly.resources("AWS::SageMaker::Endpoint", stack=SERVING).values()
     assert endpoint["Properties"]["EndpointName"] == "claims-fraud"
 
 
@@ -59,8 +59,8 @@ def test_the_configuration_gets_another_name_when_its_properties_change(tmp_path
 
 
 def test_volumes_are_encrypted_with_the_customers_key(assembly: Any) -> None:
-    (config,) = assembly.resources("AWS::SageMaker::EndpointConfig").values()
-    assert "Fn::ImportValue" in config["Properties"]["KmsKeyId"]
+    for config in assembly.resources("AWS::SageMaker::EndpointConfig").values():
+        assert "Fn::ImportValue" in config["Properties"]["KmsKeyId"]
 
 
 @pytest.mark.parametrize("removal", ["retain", "destroy"])

@@ -6,19 +6,21 @@ import json
 from typing import Any
 
 from pipeline_code.definition import SENTINELS
+from tests.stacks.template_lab import MODELS
 
+FUNCTIONS = ("start-pipeline", "deploy-model", "resolve-champion", "read-verdict", "start-batch")
 HELPERS = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 def test_the_account_has_the_stacks_of_the_design(assembly: Any) -> None:
-    names = ("Access", "Data", "Build", "Trigger", "Deploy", "Watch", "Serving-claims-fraud")
-    assert set(assembly.templates) == {f"Dev-{name}" for name in names}
+    names = ("Access", "Data", "Build", "Trigger", "Deploy", "Batch", "Watch")
+    assert set(assembly.templates) == {f"Dev-{name}" for name in (*names, *(f"Serving-{model}" for model in MODELS))}
 
 
 def test_the_only_functions_are_our_own(assembly: Any) -> None:
     functions = assembly.resources("AWS::Lambda::Function").values()
     names = {function["Properties"]["FunctionName"] for function in functions}
-    assert names == {"millrace-dev-start-pipeline", "millrace-dev-deploy-model"}
+    assert names == {f"millrace-dev-{purpose}" for purpose in FUNCTIONS}
     types = {r["Type"] for template in assembly.templates.values() for r in template["Resources"].values()}
     assert not [type_ for type_ in types if type_.startswith(HELPERS)]
 
@@ -81,8 +83,8 @@ def test_every_queue_is_encrypted_and_has_a_dead_letter_queue_that_events_reach_
     for path, rule in assembly.resources("AWS::Events::Rule").items():
         for target in rule["Properties"]["Targets"]:
             assert f"{path.split('/')[0]}/{target['DeadLetterConfig']['Arn']['Fn::GetAtt'][0]}" in dead
-    (schedule,) = assembly.resources("AWS::Scheduler::Schedule").values()
-    assert "DeadLetterConfig" in schedule["Properties"]["Target"]
+    for schedule in assembly.resources("AWS::Scheduler::Schedule").values():
+        assert "DeadLetterConfig" in schedule["Properties"]["Target"]
 
 
 def test_every_queue_refuses_plain_http_and_lets_only_its_rules_send(assembly: Any) -> None:
@@ -105,14 +107,14 @@ def test_eventbridge_may_use_the_key_of_the_queues(assembly: Any) -> None:
 
 def test_messages_that_fail_are_reported_one_by_one(assembly: Any) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 2
+    assert len(mappings) == 3
     for mapping in mappings.values():
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 def test_a_message_stays_hidden_longer_than_a_function_may_run(assembly: Any) -> None:
-    for stack in ("Dev-Trigger", "Dev-Deploy"):
+    for stack in ("Dev-Trigger", "Dev-Deploy", "Dev-Batch"):
         (function,) = assembly.resources("AWS::Lambda::Function", stack=stack).values()
         visibility = [
             queue["Properties"]["VisibilityTimeout"]
@@ -129,11 +131,14 @@ def test_data_outlives_its_stack_unless_a_first_deployment_fails(assembly: Any) 
             assert resource["UpdateReplacePolicy"] == "Retain", path
 
 
-def test_the_pipeline_registers_into_a_group_that_exists(assembly: Any) -> None:
-    (pipeline,) = assembly.resources("AWS::SageMaker::Pipeline").values()
-    ((path, group),) = assembly.resources("AWS::SageMaker::ModelPackageGroup").items()
-    assert pipeline["DependsOn"] == [path.split("/")[1]]
-    assert pipeline["Properties"]["PipelineName"] == group["Properties"]["ModelPackageGroupName"] == "claims-fraud"
+def test_each_pipeline_registers_into_a_group_that_exists(assembly: Any) -> None:
+    groups = assembly.resources("AWS::SageMaker::ModelPackageGroup")
+    pipelines = assembly.resources("AWS::SageMaker::Pipeline", stack="Dev-Build").values()
+    assert {pipeline["Properties"]["PipelineName"] for pipeline in pipelines} == set(MODELS)
+    for pipeline in pipelines:
+        (group,) = pipeline["DependsOn"]
+        name = groups[f"Dev-Build/{group}"]["Properties"]["ModelPackageGroupName"]
+        assert name == pipeline["Properties"]["PipelineName"]
 
 
 def _denials(policies: dict[str, Any], attribute: str, path: str) -> list[dict[str, Any]]:
@@ -160,7 +165,7 @@ def test_a_functions_asset_holds_its_own_package_and_nothing_compiled(assembly: 
         files = {str(path.relative_to(asset)) for path in asset.rglob("*") if path.is_file()}
         assert f"{package}/handler.py" in files
         beside = {file for file in files if not (file.startswith(f"{package}/") and file.endswith(".py"))}
-        assert beside == ({"models.json"} if package == "start_pipeline" else set())
+        assert beside == ({"models.json"} if package in ("start_pipeline", "start_batch") else set())
 
 
 def test_access_logs_may_be_delivered_before_a_bucket_asks_for_them(assembly: Any) -> None:
@@ -189,11 +194,11 @@ def test_what_was_replaced_is_forgotten_but_no_current_object_of_the_data_bucket
 def test_logs_of_functions_jobs_and_endpoints_have_the_key_and_an_end(assembly: Any) -> None:
     groups = [group["Properties"] for group in assembly.resources("AWS::Logs::LogGroup").values()]
     assert {group["LogGroupName"] for group in groups} == {
-        "/aws/lambda/millrace-dev-start-pipeline",
-        "/aws/lambda/millrace-dev-deploy-model",
+        *(f"/aws/lambda/millrace-dev-{purpose}" for purpose in FUNCTIONS),
         "/aws/sagemaker/ProcessingJobs",
+        "/aws/sagemaker/TransformJobs",
         "/aws/sagemaker/TrainingJobs",
-        "/aws/sagemaker/Endpoints/claims-fraud",
+        *(f"/aws/sagemaker/Endpoints/{model}" for model in MODELS),
     }
     for group in groups:
         assert group["RetentionInDays"] == 30
@@ -220,5 +225,5 @@ def test_functions_keep_their_variables_under_the_key_and_failures_in_a_queue(as
 
 
 def test_a_served_model_has_no_network(assembly: Any) -> None:
-    (model,) = assembly.resources("AWS::SageMaker::Model").values()
-    assert model["Properties"]["EnableNetworkIsolation"] is True
+    for model in assembly.resources("AWS::SageMaker::Model").values():
+        assert model["Properties"]["EnableNetworkIsolation"] is True

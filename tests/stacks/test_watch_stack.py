@@ -10,7 +10,7 @@ import pytest
 
 from settings import AccountAlarms, load
 from stacks.controls.templates import Resource
-from tests.stacks.template_lab import Lab
+from tests.stacks.template_lab import MODELS, Lab
 
 TOPIC = "arn:aws:sns:ap-northeast-2:111111111111:millrace-dev-alarms"
 
@@ -31,8 +31,9 @@ def dimensions(alarm: dict[str, Any]) -> dict[str, str]:
 
 
 def test_queues_functions_the_schedule_and_each_model_are_watched(alarms: dict[str, dict[str, Any]]) -> None:
-    workers = [f"{w}-{what}" for w in ("start-pipeline", "deploy-model") for what in WORKER_ALARMS]
-    assert set(alarms) == {*workers, "schedule-silent", "model-age-claims-fraud"}
+    workers = [f"{w}-{what}" for w in ("start-pipeline", "deploy-model", "start-batch") for what in WORKER_ALARMS]
+    called = ("resolve-champion-errors", "read-verdict-errors", "pipeline-functions-dead-letters")
+    assert set(alarms) == {*workers, *called, "schedule-silent", *(f"model-age-{model}" for model in MODELS)}
 
 
 WORKER_ALARMS = ("queue-age", "dead-letters", "errors")
@@ -56,7 +57,7 @@ def test_a_message_that_is_retried_once_does_not_ring(assembly: Any, alarms: dic
         for queue in Lab(assembly).templates().resources("AWS::SQS::Queue")
     }
     ages = [alarm for name, alarm in alarms.items() if name.endswith("queue-age")]
-    assert len(ages) == 2
+    assert len(ages) == 3
     for alarm in ages:
         assert alarm["Threshold"] > hidden[dimensions(alarm)["QueueName"]]
 
@@ -129,7 +130,7 @@ def test_the_settings_say_who_gets_a_mail_and_how_long_silence_may_last(tmp_path
     env = Environment(account=account.account_id, region=account.region)
     stage = Stage(app, "Dev", env=env)
     key = CustomerKey(Stack(stage, "Data"), "Key", naming=naming, removal=removal_policy(naming))
-    WatchStack(stage, "Watch", naming=naming, models=[], workers=[], key=key)
+    WatchStack(stage, "Watch", naming=naming, models=[], workers=[], functions=[], key=key)
     resources = stage.synth().get_stack_by_name("Dev-Watch").template["Resources"].values()
     mails = [r["Properties"] for r in resources if r["Type"] == "AWS::SNS::Subscription"]
     assert [(mail["Protocol"], mail["Endpoint"]) for mail in mails] == [

@@ -132,4 +132,4 @@ def test_preprocess_is_really_asked(refusal: Refusal) -> None:
     assert refusal(good, TWO, "claims") is None
     assert check_head(good, len(good), TableSpec.of(TWO, "claims")) is None
     assert "is no number" in str(refusal(good.replace(b"NA", b"x"), TWO, "claims"))
-    assert "is in none of the tables" in str(refusal(good, ONE, "claims"))
+    assert "the file lacks" in str(refusal(good, ONE, "claims"))

@@ -20,6 +20,22 @@ def test_a_file_belongs_to_the_table_that_its_name_begins_with(name: str) -> Non
     assert place(Path(name), DEPLOYED).key == f"raw/claims-fraud/claims/{name}"
 
 
+@pytest.mark.parametrize(("name", "table"), [("Loan Book 2025.csv", "loan_book"), ("고객이탈.csv", "gogaekital")])
+def test_a_file_belongs_to_the_table_that_millrace_new_has_named_after_it(name: str, table: str) -> None:
+    named = System(name="dev", starter="", raw_bucket="raw", models={"risk": Model(("other", table))})
+
+    assert place(Path(name), named).key == f"raw/risk/{table}/{name}"
+
+
+def test_whatever_the_suffix_the_name_before_it_is_the_tables() -> None:
+    assert place(Path("abalone.data"), DEPLOYED).key == "raw/abalone/abalone/abalone.data"
+
+
+def test_an_unknown_model_is_refused_by_name() -> None:
+    with pytest.raises(MillraceError, match="there is no model 'fraud'; deployed: claims-fraud, abalone, risk"):
+        place(Path("claims.csv"), DEPLOYED, model="fraud")
+
+
 def test_the_exact_name_wins_over_a_beginning() -> None:
     assert place(Path("claims-notes.csv"), DEPLOYED).key == "raw/risk/claims-notes/claims-notes.csv"
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from start_pipeline.settings import ModelSettings
 
 from tests.starter_lab import CLAIMS, MODEL, START, Lab, lab
 
@@ -32,6 +33,20 @@ def test_a_burst_becomes_one_run_on_all_its_files(world: Lab) -> None:
     assert (run.state, run.files, run.new_files, run.cause) == ("running", 13, 13, "upload")
     assert run.arn == world.lock().arn
     assert world.wake() is None
+
+
+def test_a_model_of_one_table_without_header_lines_and_join_key_runs_on_its_first_file() -> None:
+    columns = ["sex", "height", "rings"]
+    values = {"problem": "regression", "tables": ["abalone"], "label": "rings", "numeric": ["height"]}
+    trigger = {"suffixes": [".csv", ".data"]}
+    shells = ModelSettings.of(MODEL, {**values, "categorical": ["sex"], "columns": columns, "trigger": trigger})
+    with lab(shells) as world:
+        world.upload("abalone/abalone.data", b"M,0.09,15\nF,0.1,7\n")
+        world.upload("abalone/names.data", b"M;0.09;15\n")
+        world.settle()
+        (execution,) = world.sagemaker.executions.values()
+        assert world.states() == {"abalone/abalone.data": "assigned", "abalone/names.data": "rejected"}
+        assert execution["read"].keys() == {"manifest.json", "abalone/00000.csv"}
 
 
 def test_one_id_leads_from_the_first_upload_to_the_model(world: Lab) -> None:

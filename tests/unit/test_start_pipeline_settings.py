@@ -25,7 +25,9 @@ def test_the_function_reads_what_the_project_writes(tmp_path: Path) -> None:
     assert (read.raw_bucket, read.artifact_bucket, read.ledger_table) == ("raw", "artifacts", "ledger")
     for model in models:
         own = read.models[model.name]
-        assert (own.tables, own.label, own.join_key) == (model.data.tables, model.data.label, model.data.join_key)
+        assert own.problem == model.problem
+        named = {name: value for name, value in vars(own).items() if name not in ("name", "problem", "trigger")}
+        assert named == {name: getattr(model.data, name) for name in named}
         assert vars(own.trigger) == vars(model.trigger)
 
 

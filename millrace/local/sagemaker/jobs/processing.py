@@ -1,10 +1,17 @@
-"""Processing jobs: S3 inputs to LocalPath, the container's entrypoint, LocalPath outputs to S3 at the end."""
+"""Processing jobs: S3 inputs to LocalPath, the container's entrypoint, LocalPath outputs to S3 at the end.
+
+Of a job that fails or is stopped the continuous outputs arrive too: on AWS they would have been there before.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.local.images import environment_of
 from millrace.local.sagemaker.jobs.cluster import Program, run
@@ -15,6 +22,9 @@ from millrace.local.sagemaker.jobs.process import Command
 from millrace.local.sagemaker.jobs.transfer import SHARDED, WHOLE, Shard, Source, files_below
 
 MAX_SECONDS = 86400.0
+CONTINUOUS = "Continuous"
+
+log = logging.getLogger("millrace")
 
 
 class ProcessingWork:
@@ -103,27 +113,39 @@ class ProcessingWork:
         self.job.update(ProcessingStartTime=self.job.world.clock.datetime())
 
     def deliver(self) -> None:
+        files = self._files([output["S3Output"] for output in self._outputs.get("Outputs") or ()])
+        self.job.control.check()
+        self.job.upload()(files)
+        self._end("Completed")
+
+    def _files(self, outputs: list[dict[str, Any]]) -> list[tuple[Path, str]]:
         files = {
             uri: path
             for host in reversed(self.job.hosts.all)
-            for output in self._outputs.get("Outputs") or ()
-            for path, uri in files_below(
-                host.folder.local(output["S3Output"]["LocalPath"]), output["S3Output"]["S3Uri"]
-            )
+            for output in outputs
+            for path, uri in files_below(host.folder.local(output["LocalPath"]), output["S3Uri"])
         }
-        self.job.control.check()
-        self.job.upload()([(path, uri) for uri, path in files.items()])
-        self._end("Completed")
+        return [(path, uri) for uri, path in files.items()]
+
+    def _deliver_continuous(self) -> None:
+        """What else went wrong stays the reason, so a failing upload is only told to the log."""
+        outputs = [output["S3Output"] for output in self._outputs.get("Outputs") or ()]
+        try:
+            self.job.upload()(self._files([output for output in outputs if output.get("S3UploadMode") == CONTINUOUS]))
+        except (JobError, ClientError, BotoCoreError, OSError) as error:
+            log.warning("the continuous outputs of %s did not arrive: %s", self.job.name, error)
 
     def stopped(self, reason: str) -> None:
+        self._deliver_continuous()
         self._end("Stopped", FailureReason=None if reason == "Stopped" else reason)
 
     def failed(self, reason: str) -> None:
+        self._deliver_continuous()
         self._end("Failed", FailureReason=reason)
 
     def _end(self, status: str, **fields: Any) -> None:
         now = self.job.world.clock.datetime()
-        message = _message(self.job.hosts.all[0]) or None
+        message = next(filter(None, map(_message, self.job.hosts.all)), None)
         self.job.update(ProcessingJobStatus=status, ProcessingEndTime=now, ExitMessage=message, **fields)
 
 

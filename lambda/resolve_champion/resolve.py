@@ -1,0 +1,40 @@
+"""Chooses the champion: the version that is served, else the newest approved one, else none."""
+
+from __future__ import annotations
+
+from resolve_champion.champion import NONE, Champion
+from resolve_champion.registry import IN_SERVICE, Registry, Version
+
+
+def resolve(model: str, registry: Registry) -> Champion:
+    """Pipeline, endpoint and group in the registry all have the model's name."""
+    served, why_not = _served(model, registry)
+    if served:
+        return Champion(served.model_uri, served.name, f"{served.name} is served by the endpoint {model}")
+    approved = _newest_approved(model, registry)
+    if approved:
+        return Champion(approved.model_uri, approved.name, f"{why_not}; {approved.name} is the newest approved version")
+    return Champion(registry.settings.placeholder_uri, NONE, f"{why_not}; no approved version can be used either")
+
+
+def _served(model: str, registry: Registry) -> tuple[Version | None, str]:
+    """The live version, or the reason why there is none."""
+    endpoint = registry.endpoint(model)
+    if endpoint is None:
+        return None, f"there is no endpoint {model}"
+    status = endpoint["EndpointStatus"]
+    if status not in IN_SERVICE:
+        return None, f"the endpoint {model} serves nothing: it is {status}"
+    package = registry.served_package(endpoint["EndpointConfigName"])
+    if package is None:
+        return None, f"the endpoint {model} serves no version of the registry"
+    version = registry.version(model, package)
+    if version is None:
+        return None, f"{package.partition('model-package/')[2] or package} is served, but was deleted or cannot be read"
+    return version, ""
+
+
+def _newest_approved(model: str, registry: Registry) -> Version | None:
+    """A version may be deleted between the list and the look at it; the one before it counts then."""
+    found = (registry.version(model, package) for package in registry.approved_packages(model))
+    return next((version for version in found if version), None)
