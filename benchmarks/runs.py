@@ -22,10 +22,11 @@ MODEL = "claims-fraud"
 SETTINGS = Path(__file__).resolve().parents[1] / "settings" / "models" / f"{MODEL}.toml"
 DEBOUNCE_SECONDS = float(tomllib.loads(SETTINGS.read_text("utf-8"))["trigger"]["debounce_seconds"])
 RAW = f"millrace-dev-raw-{ACCOUNT}-{REGION}"
-STARTER = "millrace-dev-start-pipeline"
+STARTER, LEDGER = "millrace-dev-start-pipeline", "millrace-dev-ledger"
 JOB_STEPS = ("Preprocess", "Train", "Evaluate")
 # Rarely enough that asking does not slow what is measured; the times come from the run's own records.
 LOOK_SECONDS = 0.2
+WAITS = "waiting for a file"
 ENDED = ("Succeeded", "Failed", "Stopped")
 PROGRAM = re.compile(r"job (\S+): its program ran ([0-9.]+) s")
 
@@ -58,8 +59,12 @@ class Run:
 
 def upload_first_table(embedded: Embedded, claims: Path) -> None:
     """Put the table that does not start a run yet, and wait until the starter has looked at it."""
-    embedded.client("s3").upload_file(str(claims), RAW, f"raw/{MODEL}/claims/claims.csv")
-    eventually(lambda: "waiting for a file" in starter_log(embedded), what="the starter's look at the first table")
+    s3 = embedded.client("s3")
+    eventually(lambda: _idle(embedded), what="the starter's look at the end of the run before")
+    s3.delete_object(Bucket=RAW, Key=f"raw/{MODEL}/customers/customers.csv")  # of the rows before, if there were any
+    told = starter_log(embedded).count(WAITS)
+    s3.upload_file(str(claims), RAW, f"raw/{MODEL}/claims/claims.csv")
+    eventually(lambda: starter_log(embedded).count(WAITS) > told, what="the starter's look at the first table")
 
 
 def starter_log(embedded: Embedded) -> str:
@@ -75,6 +80,7 @@ def measure(embedded: Embedded, customers: Path) -> Run:
     """Upload the last table, wait for the registered model, and read the run's times."""
     sagemaker, s3 = embedded.client("sagemaker"), embedded.client("s3")
     known = set(_executions(sagemaker))
+    eventually(lambda: _idle(embedded), what="the starter's look at the end of the run before")
     body = customers.read_bytes()
     began = time.time()
     s3.put_object(Bucket=RAW, Key=f"raw/{MODEL}/customers/customers.csv", Body=body)
@@ -94,6 +100,18 @@ def measure(embedded: Embedded, customers: Path) -> Run:
         total=_seconds(register["EndTime"]) - began,
         arguments=_arguments(sagemaker, steps),
     )
+
+
+def _idle(embedded: Embedded) -> bool:
+    """Nobody holds the lock, no look is due: a file that came now would otherwise be taken without its wait."""
+    found = embedded.client("dynamodb").query(
+        TableName=LEDGER,
+        KeyConditionExpression="model = :m AND #i BETWEEN :lock AND :wake",
+        ExpressionAttributeNames={"#i": "item"},
+        ExpressionAttributeValues={":m": {"S": MODEL}, ":lock": {"S": "lock"}, ":wake": {"S": "wake"}},
+        ConsistentRead=True,
+    )["Items"]
+    return not any(item.get("holder", {}).get("S") or item["item"]["S"] == "wake" for item in found)
 
 
 def _executions(sagemaker: Any) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,10 +24,10 @@ from contract_files import (
     utf8_chunks,
     wrong_encoding,
 )
-from contract_header import column_names
+from contract_header import column_names, folded
 from contract_records import LONGEST_ROW, Block, blocks, fields_of, first_record
-from contract_rows import Rules, check, number_of
-from features import FeatureTransform
+from contract_rows import Rules, check
+from features import FeatureTransform, number_of
 from spec import ModelSpec
 
 
@@ -96,7 +95,7 @@ class CsvFile:
     def _names(self, text: str, head: bytes) -> tuple[list[str], bool]:
         """The names of the columns, and whether the first line holds them."""
         found, known = fields_of(text, delimiter=self.spec.delimiter), known_names(self.transform, self.spec)
-        if set(map(_fold, found)) & set(map(_fold, known)):
+        if set(map(folded, found)) & set(map(folded, known)):
             names, changed = column_names(
                 found, text, known=known, needed=self.transform.names, delimiter=self.spec.delimiter
             )
@@ -134,10 +133,6 @@ class CsvFile:
             return line.decode("utf-8")
         except UnicodeDecodeError:
             raise wrong_encoding(guessed_encoding(line)) from None
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _values(block: Block, places: Sequence[int], delimiter: str) -> Iterator[list[str]]:

@@ -17,8 +17,7 @@ from batch_row import Row, known_names
 from contract import BadFile, Fault, listed, shown
 from contract_files import head_of
 from contract_records import LONGEST_ROW
-from contract_rows import number_of
-from features import FeatureTransform
+from features import FeatureTransform, number_of
 from spec import ModelSpec
 
 MOST_UNUSED = 100

@@ -1,4 +1,4 @@
-"""Writes joined rows into the parts and counts what the fit needs; called by preprocess.py."""
+"""Writes joined rows into the parts and counts what the fit needs; called by base_table.py."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def open_champion(path: Path, *, version: str) -> Champion:
     try:
         return Champion(version, ModelArchive.read(path))
     except DataError as error:
-        return Champion(version, problem=_short(str(error)))
+        return Champion(version, problem=_short(str(error).replace(str(path), path.name)))
 
 
 def score(champion: Champion, rows: Columns, *, challenger: FeatureTransform, labels: NDArray[Any]) -> Champion:

@@ -1,4 +1,5 @@
-"""What a file is by its beginning, and its bytes as UTF-8; called by contract_table.py.
+"""What a file is by its beginning, and its bytes as UTF-8; called by contract_start.py, contract_table.py and the
+readers of batch files.
 
 Nothing is unpacked or loaded: a compressed file or a pickle is known by its first bytes and left alone.
 """

@@ -1,4 +1,4 @@
-"""Column names: how those of a file become those of the settings; called by contract_table.py.
+"""Column names: how those of a file become those of the settings; called by contract_start.py and batch_csv.py.
 
 A name that differs from the settings only by capitals, blanks around it or its Unicode form is taken for it, if no
 other column of the file could be meant as well.
@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 
 from contract import BadFile, listed, shown
 from contract_files import refuse_other_text
+from features import number_of
 
 MOST_COLUMNS = 2000
 
@@ -34,7 +35,7 @@ def column_names(
     absent = [name for name in needed if name not in names]
     if absent:
         refuse_other_text(line, delimiter=delimiter)
-        if not set(names) & set(known) and any(map(_is_number, names)):
+        if not set(names) & set(known) and any(number_of(name) is not None for name in names):
             raise BadFile("header-missing", f"the first line holds values ({listed(names, 3)}), no column names")
     if "" in names:
         place = names.index("") + 1
@@ -52,14 +53,14 @@ def column_names(
 
 def _fitted(found: Sequence[str], known: Collection[str]) -> tuple[list[str], dict[str, str]]:
     names, changed = list(found), {}
-    given, settled, folds = set(found), set(known), Counter(map(_fold, known))
+    given, settled, folds = set(found), set(known), Counter(map(folded, known))
     places: dict[str, list[int]] = {}
     for place, name in enumerate(found):
         if name not in settled:
-            places.setdefault(_fold(name), []).append(place)
+            places.setdefault(folded(name), []).append(place)
     for name in known:
-        meant = places.get(_fold(name), [])
-        if not meant or name in given or folds[_fold(name)] > 1:
+        meant = places.get(folded(name), [])
+        if not meant or name in given or folds[folded(name)] > 1:
             continue
         if len(meant) > 1:
             raise BadFile(
@@ -71,16 +72,9 @@ def _fitted(found: Sequence[str], known: Collection[str]) -> tuple[list[str], di
     return names, changed
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """What is alike for names that may be taken for one another."""
     return unicodedata.normalize("NFC", name).strip().casefold()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _absent(absent: Sequence[str], names: Sequence[str]) -> str:

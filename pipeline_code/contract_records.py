@@ -1,4 +1,4 @@
-"""Bytes of a CSV file in UTF-8 to blocks of whole rows; called by contract_table.py.
+"""Bytes of a CSV file in UTF-8 to blocks of whole rows; called by contract_table.py and batch_csv.py.
 
 A line break in quotes belongs to the row. Where all quotes stand properly, numpy finds the ends of the rows.
 Otherwise a slow scan takes the rows one by one: a row whose quotes are wrong ends at its first line break, so that

@@ -1,4 +1,4 @@
-"""The values of a block of rows: numbers, ranges, labels and keys; called by contract_table.py.
+"""The values of a block of rows: numbers, ranges, labels and keys; called by contract_table.py and batch_csv.py.
 
 Arrow reads the whole block with the columns' types. Only if it cannot, or if a number, a byte or a key is odd, the
 rows are looked at one by one. Both ways give the same values for the same rows.
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from contract import Fault, shown
 from contract_bytes import any_control_characters, bad_bytes
 from contract_records import Block
-from features import LARGEST, USUAL_CLASSES
+from features import LARGEST, USUAL_CLASSES, number_of
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 from spec import ModelSpec
@@ -80,15 +80,6 @@ def check(block: Block, names: Sequence[str], rules: Rules) -> Checked:
     if bad.any():
         rows, places = rows.filter(pa.array(~bad)), places[~bad]
     return Checked(rows, places, block, sorted(faults, key=lambda fault: fault.row), total)
-
-
-def number_of(text: str) -> float | None:
-    """A finite decimal number that a 32-bit float can hold."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if text.isascii() and "_" not in text and abs(value) <= LARGEST else None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline_code.definition_context import Context, Trained, job_retries, output_uri
-from pipeline_code.definition_problem import Problem
 from pipeline_code.definition_sentinels import SENTINELS
 from pipeline_code.definition_tune import tune_step
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 
 CHANNELS = {"train": "application/x-parquet", "validation": "application/x-parquet", "features": "application/json"}
-_NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
 
 def train_step(context: Context, preprocess: ProcessingStep) -> Trained:
@@ -48,7 +46,7 @@ def _training(context: Context, preprocess: ProcessingStep) -> TrainingStep:
         output_data_config=OutputDataConfig(s3_output_path=context.run_uri("train"), kms_key_id=key),
         hyperparameters=context.parameters.hyperparameters(context.model),
         environment={"PIP_NO_BUILD_ISOLATION": "0"},
-    ).with_metric_definitions(_metric_definitions(context))
+    )  # no metric definitions: SageMaker has its own for its own images, and takes no others
     return TrainingStep(
         "Train",
         step_args=trainer.train(input_data_config=_channels(preprocess)),
@@ -70,12 +68,3 @@ def _channels(preprocess: ProcessingStep) -> list[InputData]:
         ),
         InputData(channel_name="code", data_source=code, content_type="application/gzip"),
     ]
-
-
-def _metric_definitions(context: Context) -> list[Any]:
-    """The names of the metrics, and how the log lines of train.py show them."""
-    from sagemaker.core.shapes import MetricDefinition
-
-    metric = Problem.of(context.model).objective
-    parts = ("train", "validation")
-    return [MetricDefinition(name=f"{part}:{metric}", regex=f"{part}-{metric}:{_NUMBER}") for part in parts]

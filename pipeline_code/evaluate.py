@@ -2,6 +2,11 @@
 
 Started by the pipeline as `python3 code.zip evaluate`, or by hand as `python evaluate.py`. Writes verdict.json (which
 the pipeline's conditions read), evaluation.json (for the registry) and report.html. The threshold comes with the model.
+
+model_archive.py      a trained model; champion.py the one to beat
+scores.py             its answers; metrics_*.py what they are measured by, bootstrap.py how surely
+segments.py, suspects.py, data_profile.py (drift)   what else the report tells
+verdict.py            the decision; verdict_document.py the JSON; report.py, report_*.py and plots.py the page
 """
 
 from __future__ import annotations

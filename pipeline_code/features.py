@@ -149,6 +149,15 @@ class FeatureTransform:
         return cls.from_json(path.read_text(encoding="utf-8"))
 
 
+def number_of(text: str) -> float | None:
+    """A finite decimal number that a 32-bit float can hold."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if text.isascii() and "_" not in text and abs(value) <= LARGEST else None
+
+
 def parse_numbers(texts: Sequence[str], *, column: str, missing: frozenset[str] = frozenset()) -> NDArray[np.float64]:
     """The texts as numbers, NaN where a missing marker stands; anything else raises DataError."""
     try:
@@ -217,21 +226,13 @@ def _numbers_only(column: NDArray[np.float64], transform: FeatureTransform) -> N
     return column
 
 
-def _is_number(text: str) -> bool:
-    try:
-        value = float(text)
-    except ValueError:
-        return False
-    return text.isascii() and "_" not in text and abs(value) <= LARGEST
-
-
 def _refuse_odd_numbers(texts: Sequence[str], column: str, missing: frozenset[str]) -> None:
-    if not all(text in missing or _is_number(text) for text in texts):
+    if not all(text in missing or number_of(text) is not None for text in texts):
         raise _first_bad_number(texts, column, missing)
 
 
 def _first_bad_number(texts: Sequence[str], column: str, missing: frozenset[str]) -> DataError:
-    row = next(i for i, text in enumerate(texts) if text not in missing and not _is_number(text))
+    row = next(i for i, text in enumerate(texts) if text not in missing and number_of(text) is None)
     markers = ", ".join(repr(marker) for marker in sorted(missing)) or "none"
     message = f"{texts[row]!r} is no number; allowed: finite decimal numbers and the missing markers ({markers})"
     return DataError(message, column=column, row=row + 1)

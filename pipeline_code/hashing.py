@@ -1,4 +1,4 @@
-"""64-bit hashes of texts and rows, a whole column at once; called by split.py, duplicates.py and joining.py.
+"""64-bit hashes of texts and rows, a whole column at once: by them rows are divided, joined and compared.
 
 The hash of a text depends on its UTF-8 bytes and the salt alone: eight bytes at a time go through the finaliser of
 splitmix64. It is no defence against someone who looks for collisions.

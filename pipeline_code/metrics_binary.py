@@ -1,4 +1,4 @@
-"""The metrics of a model of two classes, for the test rows and for any resample of them; called by evaluate.py."""
+"""The metrics of a model of two classes, for the test rows and for any resample of them; made by scores.py."""
 
 from __future__ import annotations
 

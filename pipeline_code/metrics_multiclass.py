@@ -1,4 +1,4 @@
-"""The metrics of a model of several classes, for the test rows and for any resample; called by evaluate.py."""
+"""The metrics of a model of several classes, for the test rows and for any resample; made by scores.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics of a regression model, for the test rows and for any resample of them; called by evaluate.py."""
+"""The metrics of a regression model, for the test rows and for any resample of them; made by scores.py."""
 
 from __future__ import annotations
 

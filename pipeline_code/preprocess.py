@@ -1,7 +1,12 @@
 """The Preprocess step: raw tables in, joined and split rows as Parquet and what the fit needs out.
 
 Started by the pipeline as `python3 code.zip preprocess`, or by hand as `python preprocess.py`. The base table is
-read once, in blocks; the others are held in memory. Bad rows and files go to quarantine (contract.py).
+read in blocks (again only if keys come twice), the others are held in memory. Bad rows and files go to quarantine.
+
+contract.py      what the files and rows must be; it lists the modules that look at them
+joining.py       the other tables; duplicates.py keys that come twice
+base_table.py    the base table's way into the parts: split.py which part, building.py and parts.py the writing
+fit.py           what is learnt of the rows for features.json; shortage.py whether they are enough
 """
 
 from __future__ import annotations

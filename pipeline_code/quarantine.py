@@ -1,4 +1,5 @@
-"""Where bad rows and files are told: quarantine/<table>/rows.csv and report.json; called by contract_table.py.
+"""Where bad rows and files are told: quarantine/<table>/rows.csv and report.json; called by contract_table.py and
+prepare_batch.py.
 
 Every bad row counts; of each code the first MOST_LISTED are listed. What was written survives a failing step, as the
 folder is uploaded while the job runs.

@@ -13,7 +13,7 @@ import report_run
 from bootstrap import Difference, difference
 from report_html import Number, bar, code, interval, number, page, section, table
 from segments import METRICS as SEGMENT_METRICS
-from verdict import BELOW_FLOOR, BETTER, FIRST, KEPT, TOO_FEW, figure, signed
+from verdict import BELOW_FLOOR, BETTER, FIRST, KEPT, TOO_FEW, figure, percent, signed
 from verdict_document import Evaluation
 
 WORDS = {
@@ -94,7 +94,7 @@ def _champion(evaluation: Evaluation) -> str:
     sentence = (
         f"<p>Both models on the same rows: the difference in {escape(metric.title)} is <strong>{signed(gap.value)}"
         f"</strong> (95 % interval {signed(gap.low)} to {signed(gap.high)}); the new model is better in "
-        f"{gap.probability_better:.1%} of {count:,} resamples, {evaluation.gate.confidence:.0%} are needed.</p>"
+        f"{gap.probability_better:.1%} of {count:,} resamples, {percent(evaluation.gate.confidence)} are needed.</p>"
     )
     header = ("metric", "new model", champion.version, "difference", "95 % interval of the difference")
     return section("Champion", sentence, table(header, rows))

@@ -1,4 +1,4 @@
-"""A model's answers on the test rows in the form that its problem is measured in; called by evaluate.py."""
+"""A model's answers on the test rows in the form that its problem is measured in; for evaluate.py and champion.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the model of this run is: read from model_spec.json, which packaging makes from the settings.
 
-Called by preprocess.py alone: every later step takes what it needs from the fits and features.json.
+Called by preprocess.py and prepare_batch.py: the other steps take what they need from the fits and features.json.
 """
 
 from __future__ import annotations

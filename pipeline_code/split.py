@@ -1,4 +1,4 @@
-"""Which row goes to train, validation and test; called by preprocess.py and joining.py.
+"""Which row goes to train, validation and test; called by building.py and joining.py.
 
 A row's part follows from the seed and a hash of its key alone (without a key: of all its values). So it depends on
 no other row, on no order, and on no number of instances. The shares are met on average, not to the row.

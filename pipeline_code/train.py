@@ -3,6 +3,11 @@
 Started in script mode (hyperparameters as arguments, directories as SM_* variables), also as a job of Tune, or by
 hand as `python train.py`. Classes are not reweighted, so that a score stays a probability: the few positives are met
 by stopping early on the AUC and by a threshold that knows what a mistake costs.
+
+hyperparameters.py   the arguments
+fit.py, features.py  the transform of raw rows, as Preprocess has counted for it
+training_data.py     the rows as XGBoost takes them; cluster.py several instances
+threshold.py         decision.json; data_profile.py profile.json
 """
 
 from __future__ import annotations

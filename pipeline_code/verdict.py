@@ -52,10 +52,8 @@ def decide(
     told = f"{metric.title} {_with_interval(estimate, gate.floor)} on {rows:,} test rows"
     if not metric.reaches(estimate.value, gate.floor):
         side = "below" if metric.higher_is_better else "above"
-        return Outcome(BELOW_FLOOR, f"Not good enough: {told} is {side} the {metric.bound} of {gate.floor:g}.")
-    passes = (
-        f"reaches the floor of {gate.floor:g}" if metric.higher_is_better else f"keeps to the ceiling of {gate.floor:g}"
-    )
+        return Outcome(BELOW_FLOOR, f"Not good enough: {told} is {side} the {metric.bound} of {_bound(gate.floor)}.")
+    passes = f"{'reaches the floor' if metric.higher_is_better else 'keeps to the ceiling'} of {_bound(gate.floor)}"
     if contest is None:
         return Outcome(FIRST, f"First model: {told} {passes}; there is no champion.")
     if contest.difference is None or contest.estimate is None:
@@ -88,19 +86,24 @@ def _against(
         f"(difference {signed(difference.value)}, 95 % interval {signed(difference.low)} to {signed(difference.high)})"
     )
     gained = difference.value if metric.higher_is_better else -difference.value
-    share = f"in {difference.probability_better:.1%} of the resamples"
+    share = f"in {difference.probability_better:.1%} of the resamples, {percent(gate.confidence)} are needed"
     if gained > 0 and difference.probability_better >= gate.confidence:
-        return Outcome(BETTER, f"Better than {version}: {figures}, better {share}, {gate.confidence:.0%} are needed.")
+        return Outcome(BETTER, f"Better than {version}: {figures}, better {share}.")
     if gained == 0 and difference.low == difference.high == 0:
         return Outcome(KEPT, f"Champion {version} kept: both answer alike, {figures}.")
     only = "only " if difference.probability_better < gate.confidence else ""
-    return Outcome(KEPT, f"Champion {version} kept: {figures}, better {only}{share}, {gate.confidence:.0%} are needed.")
+    return Outcome(KEPT, f"Champion {version} kept: {figures}, better {only}{share}.")
 
 
 def _with_interval(estimate: Estimate, floor: float) -> str:
     """A value that would look like the floor is told in full."""
     value = figure(estimate.value) if figure(estimate.value) != figure(floor) else f"{estimate.value:.6g}"
     return f"{value} (95 % interval {figure(estimate.low)} to {figure(estimate.high)})"
+
+
+def _bound(floor: float) -> str:
+    """As it was set, but never with an exponent for what is large."""
+    return f"{floor:g}" if abs(floor) < 1000 else f"{floor:,.10g}"
 
 
 def figure(value: float) -> str:
@@ -111,6 +114,11 @@ def figure(value: float) -> str:
     if size >= 100:
         return f"{value:.1f}"
     return f"{value:.3f}" if size >= 0.01 or size == 0 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """With the digits that it has: 0.995 is no 100%."""
+    return f"{100 * share:.4g}%"
 
 
 def signed(value: float) -> str:

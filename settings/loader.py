@@ -17,6 +17,7 @@ from settings.reader import Reader
 ACCOUNTS = "accounts.toml"
 MODELS = "models"
 BATCH_SUFFIX = "-batch"
+LONGEST_RULE = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def load(folder: Path | None = None) -> Settings:
     folder = folder or Path(__file__).parent
     problems: list[Problem] = []
     settings = Settings(accounts=_accounts(folder, problems), models=_models(folder, problems))
+    if not problems:
+        _check_rule_names(settings, problems)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -80,6 +83,20 @@ def _check_batch_names(names: list[str], problems: list[Problem]) -> None:
             problems.append(
                 Problem(file, "", f"the pipeline that scores batches with {name} has this name; rename the file")
             )
+
+
+def _check_rule_names(settings: Settings, problems: list[Problem]) -> None:
+    """Account and model stand together in the names of the model's EventBridge rules (`stacks/trigger.py`)."""
+    for account in settings.accounts:
+        for model in settings.models:
+            longest = f"millrace-{account.name}-run-end-{model.name}"
+            if len(longest) > LONGEST_RULE:
+                file, over = f"{MODELS}/{model.name}.toml", len(longest) - LONGEST_RULE
+                problems.append(
+                    Problem(
+                        file, "", f"the rule {longest} would be {over} characters too long; shorten one of the names"
+                    )
+                )
 
 
 def _toml(path: Path, file: str, problems: list[Problem]) -> dict[str, Any] | None:

@@ -17,7 +17,10 @@ from settings.reader import Reader
 from settings.trigger import TriggerSettings, read_trigger
 from settings.tuning import read_tuning
 
-_HOUR, _DAY = 3_600, 86_400
+MOST_INSTANCES, LONGEST_JOB = 10, 86_400
+"""Of a job, in seconds: what `stacks/controls/jobs.py` lets pass, so that a slip does not cost a fortune."""
+
+_HOUR = 3_600
 _TIMED = ("trigger", "processing", "training")
 _LIMIT = "max_runtime_seconds"
 _TAB, _TAB_SUFFIX = "\t", ".tsv"
@@ -37,7 +40,7 @@ def read_model(name: str, reader: Reader) -> ModelSettings:
         processing=processing,
         training=training,
         xgboost=read_hyperparameters(reader.table("xgboost"), problem),
-        tuning=read_tuning(reader, problem, time_left=trigger.lock_hours * _HOUR - _beside_the_model(processing)),
+        tuning=read_tuning(reader, time_left=trigger.lock_hours * _HOUR - _beside_the_model(processing)),
         costs=read_costs(reader, problem),
         gate=read_gate(reader.table("gate"), problem),
         cache_expire_after=read_cache(reader.table("cache", optional=True)),
@@ -83,9 +86,9 @@ def _check_tabs(data: DataSettings, trigger: TriggerSettings, reader: Reader) ->
 def _compute(reader: Reader, kind: str) -> ComputeSettings:
     compute = ComputeSettings(
         instance_type=reader.text("instance_type", allowed=names.instance_types(kind)),
-        instance_count=reader.integer("instance_count", low=1, high=100),
+        instance_count=reader.integer("instance_count", low=1, high=MOST_INSTANCES),
         volume_size_gb=reader.integer("volume_size_gb", low=1, high=16_384),
-        max_runtime_seconds=reader.integer(_LIMIT, low=60, high=5 * _DAY),
+        max_runtime_seconds=reader.integer(_LIMIT, low=60, high=LONGEST_JOB),
     )
     if reader.good("instance_type") and (wrong := names.wrong_volume(compute.instance_type)):
         reader.problem("instance_type", f"is {compute.instance_type!r}; {wrong}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from settings.errors import shown
 from settings.hyperparameters import BOUNDS, Bounds
 from settings.names import choices
-from settings.problem_types import BINARY
 from settings.reader import Reader
 
 GRID, RANDOM = "Grid", "Random"
@@ -23,6 +22,9 @@ MOST_JOBS, MOST_RANDOM_JOBS, MOST_PARALLEL_JOBS, MOST_VALUES = 750, 10_000, 100,
 
 SHORTEST, LONGEST = 120, 28 * 86_400
 """Seconds: SageMaker's own least, and the longest that a run may take."""
+
+TUNABLE = ("colsample_bytree", "eta", "max_depth", "min_child_weight", "num_round", "subsample")
+"""What SageMaker lets a search change of its own XGBoost image, and train.py calls by the same name."""
 
 INTEGER, CONTINUOUS, CATEGORICAL = "integer", "continuous", "categorical"
 
@@ -46,7 +48,7 @@ class TuningSettings:
     ranges: tuple[TuningRange, ...]
 
 
-def read_tuning(reader: Reader, problem: str, *, time_left: int) -> TuningSettings | None:
+def read_tuning(reader: Reader, *, time_left: int) -> TuningSettings | None:
     """Read the table out of the model's, which `reader` has; None if there is none.
 
     `time_left` is how many seconds the search may take if the table does not say.
@@ -55,7 +57,7 @@ def read_tuning(reader: Reader, problem: str, *, time_left: int) -> TuningSettin
     if not reader.holds("tuning"):
         return None
     strategy = table.text("strategy", allowed=STRATEGIES)
-    ranges = _ranges(table.table("ranges"), strategy, problem)
+    ranges = _ranges(table.table("ranges"), strategy)
     tuning = TuningSettings(
         strategy=strategy,
         max_jobs=_max_jobs(table, strategy, ranges),
@@ -87,9 +89,9 @@ def _max_jobs(reader: Reader, strategy: str, ranges: tuple[TuningRange, ...]) ->
     return jobs
 
 
-def _ranges(reader: Reader, strategy: str, problem: str) -> tuple[TuningRange, ...]:
+def _ranges(reader: Reader, strategy: str) -> tuple[TuningRange, ...]:
     """The ranges, or none if one of them is wrong."""
-    tunable = {name: bounds for name, bounds in BOUNDS.items() if name != "scale_pos_weight" or problem == BINARY}
+    tunable = {name: BOUNDS[name] for name in TUNABLE}
     names = reader.own_keys()
     if not names:
         reader.problem("", f"names no hyperparameter to search; allowed: {choices('', tunable)}")

@@ -6,7 +6,6 @@ queue, for what no event told. Its two roles reach batch/ of the artifact bucket
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +14,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from pipeline_code import definition_batch
 from settings import ModelSettings
 from stacks.access import AccessStack
 from stacks.definition_validator import require_valid
+from stacks.hourly_schedule import send_on_schedule
 from stacks.log_group import LogGroup
 from stacks.naming import Naming
 from stacks.permissions import (
@@ -91,7 +90,14 @@ class BatchStack(Stack):
         for model in models:
             self._pipeline(model, codes[model.name], pipeline_role.arn, job_role.arn)
         self.worker = self._worker(naming, models)
-        self._schedule(naming)
+        send_on_schedule(
+            self,
+            self.worker,
+            naming=naming,
+            prefix="batch-",
+            description="Starts the batch pipelines on uploads that no event told of",
+            message={"sweep": self._names},
+        )
 
     def _pipeline(self, model: ModelSettings, code: StepCode, role_arn: str, job_role_arn: str) -> None:
         """The definition is built and checked with stand-ins; only then do tokens take their place."""
@@ -145,36 +151,6 @@ class BatchStack(Stack):
                     "object": {"key": [{"wildcard": f"{BATCH}{model.name}/*{ending}"} for ending in endings]},
                 },
             },
-        )
-
-    def _schedule(self, naming: Naming) -> None:
-        role = ServiceRole(
-            self,
-            "SchedulerRole",
-            name=naming.of("batch-scheduler"),
-            service="scheduler.amazonaws.com",
-            acting_for=self._arn("scheduler", "schedule-group", "default"),  # it names the group, not the schedule
-            statements=self.worker.send_statements(),
-        )
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            name=naming.of("batch-hourly"),
-            description="Starts the batch pipelines on uploads that no event told of",
-            schedule_expression=naming.account.schedule,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            state="ENABLED",
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.worker.queue.queue_arn,
-                role_arn=role.arn,
-                input=json.dumps({"sweep": self._names}),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=self.worker.dead_letters.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=10
-                ),
-            ),
         )
 
     def _worker_statements(self) -> list[iam.PolicyStatement]:

@@ -10,13 +10,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from settings import ModelSettings
+from stacks.hourly_schedule import send_on_schedule
 from stacks.naming import Naming
 from stacks.permissions import allow, read_objects, write_objects
-from stacks.service_role import ServiceRole
 from stacks.worker_queue import Rule, Worker, WorkerQueue
 
 RAW, INPUTS, QUARANTINE = "raw/", "inputs/", "quarantine/"
@@ -65,7 +64,17 @@ class TriggerStack(Stack):
         self.worker.receive(
             *(rule for model in models for rule in self._rules(naming, model, raw_bucket)),
         )
-        self._schedule(naming, models)
+        send_on_schedule(
+            self,
+            self.worker,
+            naming=naming,
+            prefix="",
+            description="Compares the raw bucket with the ledger, for what no event told",
+            message={
+                "models": [model.name for model in models],
+                "scheduled_time": "<aws.scheduler.scheduled-time>",
+            },
+        )
         self._tell(models)
 
     def _rules(self, naming: Naming, model: ModelSettings, raw_bucket: s3.IBucket) -> list[Rule]:
@@ -112,37 +121,6 @@ class TriggerStack(Stack):
                 on=[self._arn("sagemaker", "pipeline", f"{name}/execution/*") for name in names],
             ),
         ]
-
-    def _schedule(self, naming: Naming, models: Sequence[ModelSettings]) -> None:
-        role = ServiceRole(
-            self,
-            "SchedulerRole",
-            name=naming.of("scheduler"),
-            service="scheduler.amazonaws.com",
-            acting_for=self._arn("scheduler", "schedule-group", "default"),  # it names the group, not the schedule
-            statements=self.worker.send_statements(),
-        )
-        names = [model.name for model in models]
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            name=naming.of("hourly"),
-            description="Compares the raw bucket with the ledger, for what no event told",
-            schedule_expression=naming.account.schedule,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            state="ENABLED",
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.worker.queue.queue_arn,
-                role_arn=role.arn,
-                input=json.dumps({"models": names, "scheduled_time": "<aws.scheduler.scheduled-time>"}),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=self.worker.dead_letters.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=10
-                ),
-            ),
-        )
 
     def _tell(self, models: Sequence[ModelSettings]) -> None:
         """What the command line asks a deployed account for; it never reads the settings."""

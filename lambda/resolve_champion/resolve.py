@@ -28,10 +28,17 @@ def _served(model: str, registry: Registry) -> tuple[Version | None, str]:
     package = registry.served_package(endpoint["EndpointConfigName"])
     if package is None:
         return None, f"the endpoint {model} serves no version of the registry"
+    if _owner(package) != _owner(endpoint["EndpointArn"]):
+        return None, f"{package} is served, but jobs of this account and region cannot read it"
     version = registry.version(model, package)
     if version is None:
         return None, f"{package.partition('model-package/')[2] or package} is served, but was deleted or cannot be read"
     return version, ""
+
+
+def _owner(arn: str) -> list[str]:
+    """Region and account."""
+    return arn.split(":")[3:5]
 
 
 def _newest_approved(model: str, registry: Registry) -> Version | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from millrace.cli import executions, history, screen, system, tables
@@ -15,19 +15,24 @@ START_SECONDS = 60.0
 GRACE_SECONDS = 10.0
 
 
-def wait(connection: Connection, model: str | None) -> None:
-    """Return at once if a run goes on or none is expected, else when the expected one has started or was skipped."""
+def wait(connection: Connection, model: str | None) -> str | None:
+    """The ARN of the run that was about to start; None at once if one goes on or none is expected, or if it is skipped.
+
+    The newest run of each model is known before: what starts is none of these.
+    """
     deployed = system.search(connection)
     if deployed is None or not deployed.ledger:
-        return
-    models = [model] if model else list(deployed.models)
-    newest = executions.recent(connection, model=model, limit=1)
-    if newest and not newest[0].over:
-        return
-    look = Look(connection, deployed, [name for name in models if name in deployed.models])
-    if look.expects(first=not newest):
-        screen.say("A run is about to start: it waits until no more files arrive.", screen.FAINT)
-        look.started({run.arn for run in newest}, still=lambda: look.expects(first=not newest))
+        return None
+    models = [name for name in ([model] if model else deployed.models) if name in deployed.models]
+    newest = {name: run for name in models for run in executions.recent(connection, model=name, limit=1)}
+    if any(not run.over for run in newest.values()):
+        return None
+    look = Look(connection, deployed, models)
+    first = [name for name in models if name not in newest]
+    if not look.expects(first=first):
+        return None
+    screen.say("A run is about to start: it waits until no more files arrive.", screen.FAINT)
+    return look.started({run.arn for run in newest.values()}, still=lambda: look.expects(first=first))
 
 
 @dataclass
@@ -43,13 +48,13 @@ class Look:
         self._known = {model: self._newest_skip(model) for model in self.models}
         self._until = time.monotonic() + GRACE_SECONDS
 
-    def expects(self, *, first: bool = False) -> bool:
-        """Whether a look is due or a start under way; for the first run of all, whether its data are there."""
+    def expects(self, *, first: Collection[str] = ()) -> bool:
+        """Whether a look is due or a start under way; for models without any run, whether their data are there."""
         if any(self._due(model) for model in self.models):
             return True
-        if not first or time.monotonic() > self._until:
+        if time.monotonic() > self._until:
             return False
-        return any(not tables.missing(self.connection, self.deployed, model) for model in self.models)
+        return any(not tables.missing(self.connection, self.deployed, model) for model in first)
 
     def started(self, before: set[str], *, still: Callable[[], bool] = lambda: True) -> str | None:
         """The ARN of the run that starts, or None when it was skipped (which is said) or no longer expected."""

@@ -34,7 +34,7 @@ def compare(
     if len(runs) < 2:
         raise MillraceError("compare needs two runs at least: `millrace runs` lists them")
     connection = options.connect()
-    found = [executions.find(connection, wanted) for wanted in runs]
+    found = [executions.find(connection, wanted, trains=True) for wanted in runs]
     doubled = sorted({run.id for run in found if [each.arn for each in found].count(run.arn) > 1})
     if doubled:
         raise MillraceError(f"the run {doubled[0]} is named twice; name different runs")

@@ -98,14 +98,17 @@ def read(connection: Connection, arn: str) -> Run:
     )
 
 
-def find(connection: Connection, wanted: str | None, *, model: str | None = None) -> Run:
-    """The run with this id or name (its beginning is enough) or ARN; without one the newest that trains."""
+def find(connection: Connection, wanted: str | None, *, model: str | None = None, trains: bool = False) -> Run:
+    """The run with this id or name (its beginning is enough) or ARN; without one the newest that trains.
+
+    `latest` is the newest of all, a batch run too, unless `trains` says that only a training makes sense.
+    """
     if wanted and wanted.startswith("arn:"):
         return read(connection, wanted)
     known = recent(connection, model=model, limit=100)
     if not known:
         raise MillraceError("there is no run yet: one starts when every table has a file (`millrace drop FILE...`)")
-    if wanted is None:
+    if wanted is None or (trains and wanted == NEWEST):
         return next((run for run in known if not run.model.endswith(BATCH)), known[0])
     if wanted == NEWEST:
         return known[0]

@@ -46,7 +46,7 @@ def find_name(connection: Connection, deployed: System, wanted: str, *, model: s
         ]
         if names:
             return names[-1]
-    run = executions.find(connection, wanted, model=model)
+    run = executions.find(connection, wanted, model=model, trains=True)
     if not is_run_name(run.name):
         raise MillraceError(f"the run {run.id} was started by hand: the ledger does not know what it trains on")
     return run.model, run.name

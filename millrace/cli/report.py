@@ -24,7 +24,7 @@ def report(
 
     options: Options = context.obj
     connection = options.connect()
-    found = executions.find(connection, run, model=model)
+    found = executions.find(connection, run, model=model, trains=True)
     evaluation = evaluations.download(connection, found.arn, project.home() / "reports" / found.id)
     if said := evaluations.sentence(evaluation.verdict):
         screen.say(said, screen.STRONG)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from millrace.cli.job_notes import JobNotes
 
 SHOWN = 20
+EXPLAINED, LONGEST_REASON = 5, 160
+"""For so many failed runs of a list the steps are asked for why."""
 
 
 def runs(
@@ -41,14 +46,14 @@ def runs(
     options: Options = context.obj
     connection = options.connect()
     if put_aside:
-        found = executions.find(connection, run, model=model)
+        found = executions.find(connection, run, model=model, trains=True)
         quarantine.print_rows(connection, executions.steps(connection, found.arn))
         return
     if run is None and not follow:
         _list(connection, model)
         return
     if run is None:
-        coming.wait(connection, model)
+        run = coming.wait(connection, model)
     wanted = executions.find(connection, run, model=model)
     _introduce(connection, wanted)
     ended = watch(connection, wanted.arn) if follow else show(connection, wanted)
@@ -104,13 +109,35 @@ def _list(connection: Connection, model: str | None) -> None:
     deployed = system.search(connection)
     found = executions.recent(connection, model=model, limit=SHOWN)
     models = [model] if model else sorted({run.model for run in found} | set(deployed.models if deployed else ()))
-    entries = history.read(connection, deployed, found, models)[:SHOWN]
+    entries = history.read(connection, deployed, _explained(connection, found), models)[:SHOWN]
     if not entries:
         screen.say("No run yet. One starts by itself when every table has a file: `millrace drop FILE...`")
         return
     now = datetime.now(UTC)
     names = history.ids(found)
     screen.table(history.HEADER, [entry.cells(now, names) for entry in entries])
+
+
+def _explained(connection: Connection, found: Sequence[Run]) -> list[Run]:
+    """The runs; the newest that failed with what their steps say, as AWS only says that one has failed."""
+    from millrace.cli import executions
+
+    failed = [run.arn for run in found if run.state == "Failed"][:EXPLAINED]
+    return [
+        replace(run, failure=_why(connection, executions.steps(connection, run.arn)) or run.failure)
+        if run.arn in failed
+        else run
+        for run in found
+    ]
+
+
+def _why(connection: Connection, steps: list[Step]) -> str:
+    from millrace.cli import job_notes
+
+    said = (
+        f"{step.name}: {job_notes.exit_message(connection, step) or step.failure}" for step in steps if step.failure
+    )
+    return textwrap.shorten(next(said, ""), LONGEST_REASON, placeholder=" ...")
 
 
 def _rows(steps: list[Step], notes: JobNotes) -> list[Row]:

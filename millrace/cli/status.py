@@ -83,6 +83,8 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
     if versions and versions[0].state == serving.PENDING:
         version = f" {versions[0]}" if chosen else ""
         return 2, (f"millrace approve{version}", f"let version {versions[0].number} go live")
+    if runs[0].state == "Failed":
+        return 1, (f"millrace runs {runs[0].id}", "see why it failed")
     if endpoint is None:
         return 1, (f"millrace runs {runs[0].id}", "see why no version is approved")
     return 3, (f"millrace invoke{chosen}", "score sample rows at the endpoint")

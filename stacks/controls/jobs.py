@@ -137,7 +137,8 @@ def _limits(job: Job) -> Iterator[Violation]:
             "job-instances-limited",
             f"{job.where.instances} is {count!r}, not 1 to {MOST_INSTANCES}",
             why="the count multiplies the costs, so a mistyped one must not reach AWS",
-            change="set instance_count in settings/models/<model>.toml, or raise MOST_INSTANCES in stacks/controls",
+            change="set instance_count in settings/models/<model>.toml; "
+            "settings/model_reader.py and stacks/controls/jobs.py hold the limit",
         )
 
 

@@ -10,6 +10,16 @@ from stacks.definition_validator.document import Step, items
 from stacks.definition_validator.expressions import Resolver, is_expression
 from stacks.definition_validator.violation import Place, Report
 
+_AWS_ALGORITHM = re.compile(r"\d{12}\.dkr\.ecr\.[^/]+/sagemaker-xgboost:.+")
+"""SageMaker takes the image for an algorithm of its own, also where it runs a script."""
+_XGBOOST = (
+    *("accuracy", "auc", "aucpr", "balanced_accuracy", "error", "f1", "f1_macro", "logloss", "mae", "map"),
+    *("merror", "mlogloss", "mse", "ndcg", "precision", "r2", "recall", "rmse"),
+)
+_TUNABLE = (
+    *("alpha", "colsample_bylevel", "colsample_bynode", "colsample_bytree", "eta", "gamma", "lambda"),
+    *("max_delta_step", "max_depth", "min_child_weight", "num_round", "subsample"),
+)
 MOST_PAYLOAD_MB = 100
 """Of one request of a transform job, and of all that it sends at once."""
 
@@ -34,8 +44,31 @@ def training_jobs(step: Step) -> Iterator[tuple[Mapping[str, Any], Place]]:
             yield each, place.member("TrainingJobDefinitions").index(position)
 
 
+def measured(trained: Mapping[str, Any]) -> list[str]:
+    """The names of the metrics that a training job has: AWS's own for its own algorithm, else the defined ones."""
+    if _is_of_aws(trained):
+        return [f"{part}:{metric}" for metric in _XGBOOST for part in ("train", "validation")]
+    defined = items(trained, "AlgorithmSpecification", "MetricDefinitions")
+    return [name for one in defined if isinstance(name := one.get("Name"), str)]
+
+
+def tunable(trained: Mapping[str, Any]) -> tuple[str, ...]:
+    """The only hyperparameters that may have a range; empty if all may."""
+    return _TUNABLE if _is_of_aws(trained) else ()
+
+
+def _is_of_aws(trained: Mapping[str, Any]) -> bool:
+    algorithm = trained.get("AlgorithmSpecification")
+    image = algorithm.get("TrainingImage") if isinstance(algorithm, dict) else None
+    return isinstance(image, str) and bool(_AWS_ALGORITHM.fullmatch(image))
+
+
 def _check_metrics(trained: Mapping[str, Any], place: Place, report: Report) -> None:
     metrics = items(trained, "AlgorithmSpecification", "MetricDefinitions")
+    if metrics and _is_of_aws(trained):
+        advice = "SageMaker has its own for its own image and refuses others: print lines as XGBoost does"
+        report.add(place, "cannot be given", advice=advice)
+        return
     names = [name for one in metrics if isinstance(name := one.get("Name"), str)]
     for name in sorted({name for name in names if names.count(name) > 1}):
         report.add(place, f"repeats the metric {name!r}", advice="each is defined once")

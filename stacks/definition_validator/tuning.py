@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stacks.definition_validator.document import Step, items
+from stacks.definition_validator.jobs import measured, tunable
 from stacks.definition_validator.violation import Place, Report, choices
 
 GRID, HYPERBAND = "Grid", "Hyperband"
@@ -33,6 +34,7 @@ def check_tuning(step: Step, report: Report) -> None:
             searched = {**ranges, **_object(one, "HyperParameterRanges")}
             if not any(items(searched, kind) for kind in (*NUMBERS, CATEGORIES)) and "Autotune" not in step.arguments:
                 report.add(here.member("ParameterRanges"), "names nothing to search", advice="give it a range")
+            _check_tunable(searched, one, here.member("ParameterRanges"), report)
             _check_objective(config, one, here, report)
             _check_static(searched, one, place, report)
 
@@ -52,7 +54,7 @@ def _check_objective(config: Mapping[str, Any], trained: Mapping[str, Any], plac
     objective = config.get("HyperParameterTuningJobObjective") or trained.get("TuningObjective")
     metric = objective.get("MetricName") if isinstance(objective, dict) else None
     algorithm = _object(trained, "AlgorithmSpecification")
-    known = [one["Name"] for one in items(algorithm, "MetricDefinitions") if isinstance(one.get("Name"), str)]
+    known = measured(trained)
     if "TrainingImage" in algorithm and isinstance(metric, str) and metric not in known:
         here = place.member("HyperParameterTuningJobObjective").member("MetricName")
         advice = "a metric of one's own is among the MetricDefinitions of the training job"
@@ -69,6 +71,14 @@ def _check_ranges(strategy: Any, ranges: Mapping[str, Any], place: Place, report
             if strategy == GRID:
                 report.add(here, "is not for a Grid", value=one, allowed=CATEGORIES, advice="list the values")
             _check_ends(one, number, here, report)
+
+
+def _check_tunable(ranges: Mapping[str, Any], trained: Mapping[str, Any], place: Place, report: Report) -> None:
+    allowed = tunable(trained)
+    for name in dict.fromkeys(_names(ranges)):
+        if allowed and name not in allowed:
+            advice = "SageMaker searches no others for its own image"
+            report.add(place, f"has a range for {name!r}", allowed=", ".join(allowed), advice=advice)
 
 
 def _check_ends(one: Mapping[str, Any], number: type[int] | type[float], place: Place, report: Report) -> None:

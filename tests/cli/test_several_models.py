@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,20 @@ def test_runs_logs_and_the_ledger_are_of_the_chosen_model(two_models: Any) -> No
 def test_a_model_without_an_endpoint_is_told(two_models: Any) -> None:
     told = two_models.shell("invoke", "--model", "abalone").err
     assert "there is no endpoint 'abalone' yet; served: none: `millrace` shows what comes first" in told
+
+
+def test_follow_waits_for_the_run_that_is_due_not_for_an_older_one_of_another_model(two_models: Any) -> None:
+    sagemaker = two_models.shell.client("sagemaker")
+    two_models.execution(two_models.run(two_models.file("claims/a.csv", "trained")))
+    older = sagemaker.start_pipeline_execution(PipelineName="abalone")["PipelineExecutionArn"]
+    while sagemaker.describe_pipeline_execution(PipelineExecutionArn=older)["PipelineExecutionStatus"] == "Executing":
+        pass
+    two_models.wake(due=time.time() + 3600)
+
+    with two_models.shell.start("runs", "--follow") as following:
+        assert "A run is about to start" in following.stdout.readline()
+        time.sleep(0.5)
+        run = two_models.execution(two_models.run(two_models.file("claims/b.csv", "assigned")))
+        rest = following.stdout.read()
+
+    assert f"Run {run} of claims-fraud" in rest

@@ -88,6 +88,17 @@ def test_a_failed_step_says_the_sentence_that_its_job_left(verdicts: VerdictLab)
     assert f"  Preprocess: {MESSAGE}" in answer.out.splitlines()
 
 
+def test_the_list_says_of_a_failed_run_which_step_failed_and_why_in_one_short_line(verdicts: VerdictLab) -> None:
+    code = f"open(os.environ['WHERE'], 'w').write('{MESSAGE}' + ', again' * 100)\nsys.exit(1)\n"
+    where = {"WHERE": "/opt/ml/output/message"}
+    run = verdicts.run(verdicts.bench.processing("Preprocess", code, environment=where))
+
+    [line] = [line for line in verdicts("runs").out.splitlines() if line.startswith(run)]
+
+    assert f"Preprocess: {MESSAGE}" in line
+    assert line.endswith("...")
+
+
 def test_a_training_that_runs_shows_its_newest_metrics(verdicts: VerdictLab) -> None:
     script = "import threading\nprint('auc=0.5')\nprint('auc=0.75', flush=True)\nthreading.Event().wait()\n"
     arn = verdicts.bench.start(verdicts.bench.create(training(verdicts.bench, script)))

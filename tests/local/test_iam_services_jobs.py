@@ -168,7 +168,8 @@ def test_a_role_that_may_not_put_metrics_only_loses_the_curves(lab: JobLab, embe
 
 def test_a_training_role_without_its_pull_right_fails_the_job(lab: JobLab, role: MakeRole) -> None:
     arn = role("ecr:BatchGetImage")
-    job = lab.train({"train.py": "print()\n"}, RoleArn=arn)
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+    job = lab.train({"train.py": "print()\n"}, RoleArn=arn, AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"
     assert f"not authorized to perform: ecr:BatchGetImage on resource: {REPOSITORY}" in job["FailureReason"]
 

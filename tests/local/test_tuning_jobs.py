@@ -132,6 +132,19 @@ def test_a_target_that_is_reached_ends_the_search(lab: TuningLab) -> None:
     assert len(lab.trained(name)) == 1
 
 
+def test_a_search_whose_time_is_over_before_any_job_has_completed_has_failed(lab: TuningLab, embedded: Any) -> None:
+    limits = {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 120}
+    name = lab.begin("import threading; threading.Event().wait()", ResourceLimits=limits)
+    until(lambda: lab.trained(name), bool)
+    embedded.advance(121)
+    done = lab.tuned(name)
+    assert (done["HyperParameterTuningJobStatus"], [job["TrainingJobStatus"] for job in lab.trained(name)]) == (
+        "Failed",
+        ["Stopped"],
+    )
+    assert "MaxRuntimeInSeconds was over" in done["FailureReason"]
+
+
 # Good jobs tell three values; a bad one goes on until it is stopped.
 EPOCHS = """
 import argparse, os, pathlib, sys, threading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tests.sagemaker_lab import ENDED, IMAGE, JobLab, channel, tar_gz, until
+from tests.sagemaker_lab import ENDED, OWN_IMAGE, JobLab, channel, tar_gz, until
 
 # The objective is a parabola with its top, 1.0, at x = 0.3.
 PARABOLA = """
@@ -34,7 +34,7 @@ class TuningLab(JobLab):
         request: dict[str, Any] = {
             "StaticHyperParameters": static,
             "AlgorithmSpecification": {
-                "TrainingImage": IMAGE,
+                "TrainingImage": OWN_IMAGE,
                 "TrainingInputMode": "File",
                 "MetricDefinitions": [{"Name": "score", "Regex": "score=([-0-9.]+)"}],
             },

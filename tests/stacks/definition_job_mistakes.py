@@ -7,11 +7,13 @@ from typing import Any
 from tests.stacks.definition_mistakes import Mistake, Steps, condition, dict_at, get, train
 from tests.stacks.definition_search_mistakes import search, searched
 
-METRICS = ("AlgorithmSpecification", "MetricDefinitions")
+OWN_IMAGE = "111111111111.dkr.ecr.ap-northeast-2.amazonaws.com/trainer:1"
 
 
-def metric(definition: dict[str, Any]) -> dict[str, Any]:
-    return dict_at(definition, *METRICS, 1)
+def measure(definition: dict[str, Any], *regexes: str, image: str = OWN_IMAGE) -> None:
+    """Metrics of one's own, which take an image of one's own; all are called validation:auc."""
+    metrics = [{"Name": "validation:auc", "Regex": regex} for regex in regexes]
+    definition["AlgorithmSpecification"].update(TrainingImage=image, MetricDefinitions=metrics)
 
 
 def ranges(steps: Steps) -> dict[str, Any]:
@@ -37,33 +39,40 @@ def score(document: dict[str, Any], **arguments: Any) -> None:
 
 JOB_MISTAKES = [
     Mistake(
-        "a metric that captures nothing",
-        lambda d, s: metric(train(s)).update(Regex="validation-auc:[0-9.]+"),
+        "metrics of one's own for AWS's own image",
+        lambda d, s: measure(train(s), "auc:(.+)", image=train(s)["AlgorithmSpecification"]["TrainingImage"]),
         "Train",
-        "Arguments.AlgorithmSpecification.MetricDefinitions[1].Regex",
+        "Arguments.AlgorithmSpecification.MetricDefinitions",
+        ("cannot be given", "as XGBoost does"),
+    ),
+    Mistake(
+        "a metric that captures nothing",
+        lambda d, s: measure(train(s), "validation-auc:[0-9.]+"),
+        "Train",
+        "Arguments.AlgorithmSpecification.MetricDefinitions[0].Regex",
         ("captures nothing", "parentheses"),
     ),
     Mistake(
         "an objective that captures nothing",
-        lambda d, s: metric(searched(s)).update(Regex="validation-auc:[0-9.]+"),
+        lambda d, s: measure(searched(s), "validation-auc:[0-9.]+"),
         "Tune",
-        "Arguments.TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions[1].Regex",
+        "Arguments.TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions[0].Regex",
         ("captures nothing",),
         "tuned",
     ),
     Mistake(
         "a metric whose expression is none",
-        lambda d, s: metric(train(s)).update(Regex="validation-auc:([0-9.]"),
+        lambda d, s: measure(train(s), "validation-auc:([0-9.]"),
         "Train",
-        "Arguments.AlgorithmSpecification.MetricDefinitions[1].Regex",
+        "Arguments.AlgorithmSpecification.MetricDefinitions[0].Regex",
         ("no regular expression",),
     ),
     Mistake(
         "a metric defined twice",
-        lambda d, s: metric(train(s)).update(Name="train:auc"),
+        lambda d, s: measure(train(s), "auc:(.+)", "AUC:(.+)"),
         "Train",
         "Arguments.AlgorithmSpecification.MetricDefinitions",
-        ("'train:auc'", "once"),
+        ("'validation:auc'", "once"),
     ),
     Mistake(
         "a channel of a search that is there twice",
@@ -71,6 +80,14 @@ JOB_MISTAKES = [
         "Tune",
         "Arguments.TrainingJobDefinition.InputDataConfig",
         ("repeats the ChannelName",),
+        "tuned",
+    ),
+    Mistake(
+        "a range for what SageMaker does not search",
+        lambda d, s: dict_at(ranges(s), "ContinuousParameterRanges", 0).update(Name="scale_pos_weight"),
+        "Tune",
+        "Arguments.HyperParameterTuningJobConfig.ParameterRanges",
+        ("'scale_pos_weight'", "SageMaker searches no others"),
         "tuned",
     ),
     Mistake(

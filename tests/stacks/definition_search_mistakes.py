@@ -25,7 +25,7 @@ SEARCH_MISTAKES = [
         lambda d, s: search(s)["HyperParameterTuningJobObjective"].update(MetricName="validation:acu"),
         "Tune",
         "Arguments.HyperParameterTuningJobConfig.HyperParameterTuningJobObjective.MetricName",
-        ("validation:acu", "did you mean validation:auc?"),
+        ("validation:acu", "such as validation:auc"),
         "tuned",
     ),
     Mistake(

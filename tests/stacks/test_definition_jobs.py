@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from millrace.local.sagemaker.own_metrics import definitions
 from pipeline_code import definition
 from tests.stacks.definition_sample import all_steps, document, joined, model
 
@@ -146,10 +147,17 @@ def test_script_mode_can_install_the_code_without_a_network() -> None:
     assert container["Environment"]["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
 
 
-@pytest.mark.parametrize(("variant", "metric"), [("binary", "auc"), ("multiclass", "mlogloss"), ("regression", "rmse")])
-def test_the_metrics_of_training_are_found_in_its_log(variant: str, metric: str) -> None:
-    defined = all_steps(document(variant))["Train"]["Arguments"]["AlgorithmSpecification"]["MetricDefinitions"]
-    assert [one["Name"] for one in defined] == [f"train:{metric}", f"validation:{metric}"]
-    line = f"[12]\ttrain-{metric}:0.91234\tvalidation-{metric}:1.5e-05"
-    found = [re.search(one["Regex"], line) for one in defined]
+@pytest.mark.parametrize("variant", ["binary", "tuned"])
+def test_no_metric_is_defined_because_sagemaker_refuses_any_for_its_own_image(variant: str) -> None:
+    steps = all_steps(document(variant))
+    trained = steps["Tune"]["Arguments"]["TrainingJobDefinition"] if variant == "tuned" else steps["Train"]["Arguments"]
+    assert "MetricDefinitions" not in trained["AlgorithmSpecification"]
+
+
+@pytest.mark.parametrize("metric", ["auc", "mlogloss", "rmse"])
+def test_the_lines_of_training_hold_the_metrics_that_sagemaker_looks_for(metric: str) -> None:
+    """As train.py prints them; the log writes a tab as #011."""
+    line = f"[12]\ttrain-{metric}:0.91234\tvalidation-{metric}:1.5e-05".replace("\t", "#011")
+    regexes = {one["Name"]: one["Regex"] for one in definitions()}
+    found = [re.search(regexes[f"{part}:{metric}"], line) for part in ("train", "validation")]
     assert [match and match[1] for match in found] == ["0.91234", "1.5e-05"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from settings import model_reader
+from stacks.controls import jobs
 from stacks.controls.plugin import RULES, violations
 from tests.stacks.template_lab import Change, Lab
 
@@ -303,6 +305,11 @@ def test_a_violation_turns_its_control_red_and_says_what_why_and_what_to_change(
     assert {violation.control for violation in found} == {control}
     for violation in found:
         assert all((violation.what, violation.why, violation.change)), violation
+
+
+def test_what_the_settings_let_a_job_cost_passes_the_controls() -> None:
+    assert model_reader.MOST_INSTANCES == jobs.MOST_INSTANCES
+    assert model_reader.LONGEST_JOB == jobs.LONGEST_SECONDS
 
 
 def test_every_control_has_a_fixture() -> None:

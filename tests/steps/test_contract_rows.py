@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from contract_records import Block
-from contract_rows import Checked, Rules, check, number_of
+from contract_rows import Checked, Rules, check
+from features import number_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

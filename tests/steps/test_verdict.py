@@ -79,6 +79,11 @@ def test_a_value_at_the_floor_reaches_it() -> None:
     assert told(RMSE, replace(GOOD, value=2.6)).outcome == "first"
 
 
+@pytest.mark.parametrize(("floor", "shown"), [(142_000, "142,000"), (1_420_000.5, "1,420,000.5"), (1500, "1,500")])
+def test_a_large_ceiling_is_told_without_an_exponent(floor: float, shown: str) -> None:
+    assert f"keeps to the ceiling of {shown};" in told(replace(RMSE, floor=floor)).sentence
+
+
 def test_an_error_must_stay_below_its_ceiling() -> None:
     found = decide(RMSE, Estimate(2.7, 2.5, 2.9, 0.1), rows=600, support={"rows": 600})
     assert found.outcome == "below-floor"
@@ -113,6 +118,13 @@ def test_negatives_classes_and_rows_can_be_too_few_as_well() -> None:
 def test_without_a_least_number_one_row_of_each_class_is_still_needed() -> None:
     assert told(replace(AUC, min_support=0), positives=0).outcome == "too-few"
     assert told(replace(AUC, min_support=0), positives=1).outcome == "first"
+
+
+def test_the_confidence_that_is_needed_is_told_with_its_digits() -> None:
+    gap = Difference(0.02, -0.01, 0.05, 0.992)
+    found = told(replace(AUC, confidence=0.995), contest=Contest("a/1", OLD, gap))
+    assert found.outcome == "kept"
+    assert found.sentence.endswith("better only in 99.2% of the resamples, 99.5% are needed.")
 
 
 def test_figures_stay_readable_at_any_size() -> None:

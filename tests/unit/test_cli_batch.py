@@ -78,6 +78,7 @@ def test_the_newest_run_is_one_that_trains_unless_the_newest_of_all_is_asked_for
     connection: Any = None
     assert executions.find(connection, None).model == "one"
     assert executions.find(connection, "latest").model == "one-batch"
+    assert executions.find(connection, "latest", trains=True).model == "one"
     known.pop()
     assert executions.find(connection, None).model == "one-batch"
 

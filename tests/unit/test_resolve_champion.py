@@ -44,7 +44,8 @@ class World:
         assert EndpointName == MODEL
         if not self.status:
             raise missing("DescribeEndpoint", "endpoint")
-        return {"EndpointStatus": self.status, "EndpointConfigName": "live-config"}
+        endpoint = f"arn:aws:sagemaker:ap-northeast-2:111111111111:endpoint/{MODEL}"
+        return {"EndpointArn": endpoint, "EndpointStatus": self.status, "EndpointConfigName": "live-config"}
 
     def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:
         if "config" in self.gone:
@@ -179,6 +180,14 @@ def test_a_model_that_is_no_version_of_its_own_group_is_no_champion(container: d
     world = World(approved=(2,), status="InService", serves=3)
     world.container = container
     assert found(world) == version(2)
+
+
+@pytest.mark.parametrize(("place", "other"), [("111111111111", "222222222222"), ("ap-northeast-2", "us-east-1")])
+def test_a_version_of_another_account_or_region_is_no_champion(place: str, other: str) -> None:
+    world = World(approved=(2,), status="InService", serves=3)
+    world.container = {"ModelPackageName": arn(3).replace(place, other)}
+    assert found(world) == version(2)
+    assert "cannot read it" in champion(world).reason
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "InternalFailure"])

@@ -213,7 +213,7 @@ def test_a_near_miss_gets_a_suggestion(folder: Writer) -> None:
         ({"data.tables": ["claims/x"]}, 'data.tables: holds "claims/x"; a table names a folder'),
         ({"data.numeric": ["a,b"]}, 'data.numeric: holds "a,b"; a column has'),
         ({"data.numeric": ["a", 1]}, "data.numeric: is ["),
-        ({"processing.instance_count": 101}, "processing.instance_count: is 101; allowed: from 1 to 100"),
+        ({"processing.instance_count": 11}, "processing.instance_count: is 11; allowed: from 1 to 10"),
         ({"processing.instance_count": True}, "processing.instance_count: is true; write a whole number"),
         ({"endpoint.instance_type": "ml.m5.4xlarge"}, "endpoint.supported_instance_types: lacks 'ml.m5.4xlarge'"),
         ({"endpoint": 3}, "endpoint: is 3; write a table"),
@@ -282,6 +282,17 @@ def test_a_model_with_the_name_of_anothers_batch_pipeline_is_refused(folder: Wri
         "models/claims-fraud-batch.toml: the pipeline that scores batches with claims-fraud has this name; "
         "rename the file"
     )
+
+
+def test_the_names_of_account_and_model_fit_together_into_those_of_rules(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "accounts.toml").write_text(_toml({"a" * 14: ACCOUNTS["dev"]}), "utf-8")
+    text = (SHIPPED / "models" / "claims-fraud.toml").read_text("utf-8")
+    (tmp_path / "models" / f"{'m' * 32}.toml").write_text(text, "utf-8")
+    assert len(load(tmp_path).models) == 1
+    (tmp_path / "accounts.toml").write_text(_toml({"a" * 15: ACCOUNTS["dev"]}), "utf-8")
+    (problem,) = _problems(tmp_path)
+    assert problem.endswith("would be 1 characters too long; shorten one of the names")
 
 
 def test_a_table_that_is_missing_is_one_mistake(folder: Writer) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from settings.errors import Problem
-from settings.problem_types import BINARY, REGRESSION
 from settings.reader import Reader
 from settings.tuning import TuningRange, TuningSettings, read_tuning
 
@@ -26,15 +25,15 @@ GRID: dict[str, Any] = {
 }
 
 
-def read(values: dict[str, Any], *, problem: str = BINARY, **changes: Any) -> tuple[TuningSettings | None, list[str]]:
+def read(values: dict[str, Any], **changes: Any) -> tuple[TuningSettings | None, list[str]]:
     problems: list[Problem] = []
     reader = Reader({"tuning": {**values, **changes}}, file="models/a.toml", problems=problems)
-    return read_tuning(reader, problem, time_left=7200), [f"{problem.key}: {problem.message}" for problem in problems]
+    return read_tuning(reader, time_left=7200), [f"{problem.key}: {problem.message}" for problem in problems]
 
 
 def test_without_the_table_nothing_is_searched() -> None:
     problems: list[Problem] = []
-    assert read_tuning(Reader({}, file="models/a.toml", problems=problems), BINARY, time_left=7200) is None
+    assert read_tuning(Reader({}, file="models/a.toml", problems=problems), time_left=7200) is None
     assert problems == []
 
 
@@ -73,7 +72,7 @@ def test_a_grid_tries_every_combination_so_it_knows_its_number_of_jobs() -> None
         ({"parallel_jobs": 101}, "tuning.parallel_jobs: is 101; allowed: from 1 to 100"),
         ({"max_jobs": 751}, "tuning.max_jobs: is 751; allowed: from 1 to 750"),
         ({"early_stopping": "Auto"}, 'tuning.early_stopping: is "Auto"; write true or false'),
-        ({"ranges": {}}, "tuning.ranges: names no hyperparameter to search; allowed: colsample_bytree, early_s"),
+        ({"ranges": {}}, "tuning.ranges: names no hyperparameter to search; allowed: colsample_bytree, eta, max"),
         ({"ranges": {"gamma": [0, 1]}}, "tuning.ranges.gamma: is no hyperparameter that can be searched; allowed: "),
         ({"ranges": {"max_depth": [1, 17]}}, "tuning.ranges.max_depth: is [1, 17]; allowed: from 1 to 16"),
         ({"ranges": {"max_depth": [1, 4.5]}}, "tuning.ranges.max_depth: is [1, 4.5]; write whole numbers"),
@@ -113,11 +112,10 @@ def test_a_random_search_may_be_longer() -> None:
     assert read(SEARCH, strategy="Random", max_jobs=10_000)[1] == []
 
 
-def test_the_weight_of_the_positive_class_is_searched_for_binary_models_only() -> None:
-    ranges = {"scale_pos_weight": [1, 30]}
-    assert read(SEARCH, ranges=ranges)[1] == []
-    (told,) = read(SEARCH, problem=REGRESSION, ranges=ranges)[1]
-    assert told.startswith("tuning.ranges.scale_pos_weight: is no hyperparameter that can be searched")
+@pytest.mark.parametrize("name", ["scale_pos_weight", "reg_lambda", "early_stopping_rounds"])
+def test_what_sagemaker_does_not_search_for_its_own_image_is_refused(name: str) -> None:
+    (told,) = read(SEARCH, ranges={name: [1, 30]})[1]
+    assert told.startswith(f"tuning.ranges.{name}: is no hyperparameter that can be searched; allowed: colsample_")
 
 
 def test_a_search_ends_when_its_own_time_is_over_else_when_that_of_the_run_is() -> None:

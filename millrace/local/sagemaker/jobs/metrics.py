@@ -17,6 +17,8 @@ from millrace.local.sagemaker.jobs.errors import JobError
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 BATCH = 500
 SEND_SECONDS = 1.0
+TAB = "#011"
+"""How AWS's own definitions write the tab of a log line."""
 
 
 def _compiled(definition: dict[str, str]) -> re.Pattern[str]:
@@ -44,7 +46,7 @@ class Metrics:
         found = [
             {"MetricName": name, "Value": value, "Timestamp": when}
             for name, pattern in self._patterns
-            for match in pattern.finditer(text)
+            for match in pattern.finditer(text.replace("\t", TAB) if TAB in pattern.pattern else text)
             if (value := _number(match)) is not None
         ]
         with self._lock:

@@ -12,6 +12,7 @@ from millrace.local.sagemaker.jobs.rights import Rights
 from millrace.local.sagemaker.jobs.runner import Jobs, MakeWork
 from millrace.local.sagemaker.jobs.training import TrainingWork, transition
 from millrace.local.sagemaker.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Kind
+from millrace.local.sagemaker.own_metrics import with_own_metrics
 from millrace.local.sagemaker.resources import Resources
 from millrace.local.sagemaker.store import Place, Record
 from millrace.local.service import Caller, Handler, ServiceError
@@ -50,6 +51,7 @@ class JobOperations:
             raise ServiceError("ValidationException", "InstanceGroups are not available in the embedded AWS")
         if params.get("CheckpointConfig"):
             raise ServiceError("ValidationException", "CheckpointConfig is not available in the embedded AWS")
+        params = {**params, "AlgorithmSpecification": with_own_metrics(params["AlgorithmSpecification"])}
         starting = transition({}, "Starting", self._world.clock.datetime())
         return self._create(
             TRAINING_JOB, caller, params, SecondaryStatus="Starting", SecondaryStatusTransitions=starting, **fields

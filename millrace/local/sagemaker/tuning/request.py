@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from millrace.local.sagemaker.own_metrics import check_tunable, with_own_metrics
 from millrace.local.sagemaker.tuning.ranges import Range, parse_ranges, refused
 from millrace.local.sagemaker.tuning.search import Search, search_of
 
@@ -60,7 +61,8 @@ def read_request(params: Mapping[str, Any]) -> Tuning:
     both = sorted({each.name for each in ranges} & set(static))
     if both:
         raise refused(f"The hyperparameter {both[0]} is static and has a range: it can only be one of them.")
-    _check_objective(objective["MetricName"], definition["AlgorithmSpecification"])
+    check_tunable(definition["AlgorithmSpecification"], [each.name for each in ranges])
+    _check_objective(objective["MetricName"], with_own_metrics(definition["AlgorithmSpecification"]))
     limits = config["ResourceLimits"]
     criteria = config.get("TuningJobCompletionCriteria") or {}
     tuning = Tuning(

@@ -174,6 +174,8 @@ class Tuner:
             self._end("Failed", GAVE_UP.format(attempts=len(self._trials.with_status("Failed"))))
         elif self._trials.best() is None and self._trials.with_status("Completed"):
             self._end("Failed", f"ClientError: No training job told the objective metric {self._tuning.objective}.")
+        elif self._trials.best() is None:
+            self._end("Failed", "ClientError: No training job had completed when MaxRuntimeInSeconds was over.")
         else:
             self._end("Completed")
 
