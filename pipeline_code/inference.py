@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import xgboost
 from features import DataError, FeatureTransform
+from model_check import ModelError, check_model, read_checked
 from numpy.typing import NDArray
 from payload import CSV, JSON, JSON_LINES, PayloadError, choose_accept, parse
 from threshold import Decision
@@ -51,18 +52,39 @@ class Response:
 
 
 def model_fn(model_dir: str) -> Model:
-    folder = Path(model_dir)
-    transform = FeatureTransform.read(folder / "features.json")
-    booster = xgboost.Booster({"nthread": 1}, model_file=folder / "model.json")
+    contents = read_checked(Path(model_dir))
+    outputs = check_model(contents["model.json"])
+    transform, decision = _read(contents)
+    booster = _load(contents["model.json"])
     if booster.num_features() != transform.width:
         raise ValueError(
             f"model.json takes {booster.num_features()} features, features.json makes {transform.width}: "
             "they are not from the same training job"
         )
-    decision = Decision.read(folder / "decision.json")
     if decision.problem != transform.problem:
         raise ValueError(f"decision.json is of a {decision.problem} model, features.json of a {transform.problem} one")
+    expected = len(transform.classes) if transform.problem == "multiclass" else 1
+    if outputs != expected:
+        raise ValueError(f"model.json gives {outputs} scores a row, features.json needs {expected}: train it again")
+    if transform.problem == "binary" and not isinstance(decision.threshold, float):
+        raise ValueError("decision.json has no threshold, which a binary model needs: train it again")
     return Model(booster, transform, decision)
+
+
+def _load(text: bytes) -> xgboost.Booster:
+    try:
+        return xgboost.Booster({"nthread": 1}, model_file=bytearray(text))
+    except xgboost.core.XGBoostError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelError(f"model.json is no XGBoost model: {reason}") from error
+
+
+def _read(contents: Mapping[str, bytes]) -> tuple[FeatureTransform, Decision]:
+    try:
+        transform = FeatureTransform.from_json(contents["features.json"].decode("utf-8"))
+        return transform, Decision.from_json(contents["decision.json"].decode("utf-8"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"features.json or decision.json is none of Train's: {error!r}; train it again") from error
 
 
 def transform_fn(model: Model, body: str | bytes, content_type: str | None, accept: str | None) -> Response:

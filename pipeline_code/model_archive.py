@@ -22,6 +22,7 @@ import numpy as np
 import xgboost
 from data_profile import Profile
 from features import Columns, DataError, Distinct, FeatureTransform, Values
+from model_check import ModelError, check_model
 from numpy.typing import NDArray
 from threshold import Decision
 
@@ -30,8 +31,6 @@ NEEDED = ("features.json", "decision.json")
 OPTIONAL = ("profile.json",)
 LARGEST_MEMBER = 1 << 30
 MOST_MEMBERS = 1000
-LEAF, NO_PARENT = -1, 2**31 - 1
-"""How XGBoost writes that a node has no children, or no parent."""
 ROWS_AT_ONCE, ROWS_PER_THREAD = 1 << 18, 50_000
 
 
@@ -138,7 +137,10 @@ def _members(path: Path) -> dict[str, bytes]:
 def _booster(contents: Mapping[str, bytes], transform: FeatureTransform, path: Path) -> xgboost.Booster:
     name = next(name for name in BOOSTERS if name in contents)
     if name == "model.json":
-        _check_structure(contents[name], path)
+        try:
+            check_model(contents[name])
+        except ModelError as error:
+            raise ArchiveError(f"{path}: {error}") from error
     try:
         booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(contents[name]))
     except xgboost.core.XGBoostError as error:
@@ -150,56 +152,6 @@ def _booster(contents: Mapping[str, bytes], transform: FeatureTransform, path: P
             "they are not from the same training job"
         )
     return booster
-
-
-def _check_structure(text: bytes, path: Path) -> None:
-    """Every tree's arrays are as long as it says, and every split, child and class is one that exists."""
-    try:
-        learner = json.loads(text)["learner"]
-        features = int(learner["learner_model_param"]["num_feature"])
-        outputs = max(int(learner["learner_model_param"]["num_class"]), 1)
-        booster = learner["gradient_booster"]
-        model = booster.get("gbtree", booster)["model"]  # a model with dropped trees (dart) has one more level
-        _check_rounds(model, outputs)
-        for number, tree in enumerate(model["trees"]):
-            _check_tree(tree, features, number)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        raise ArchiveError(f"{path}: model.json is no sound XGBoost model: {error!r}") from error
-
-
-def _check_rounds(model: Mapping[str, Any], outputs: int) -> None:
-    count, bounds, owners = len(model["trees"]), _whole(model["iteration_indptr"]), _whole(model["tree_info"])
-    if bounds[0] != 0 or bounds[-1] != count or (np.diff(bounds) < 0).any():
-        raise ValueError(f"its rounds do not add up to {count} trees")
-    if len(owners) != count or not ((owners >= 0) & (owners < outputs)).all():
-        raise ValueError(f"tree_info does not fit {count} trees of {outputs} outputs")
-
-
-def _check_tree(tree: Mapping[str, Any], features: int, number: int) -> None:
-    nodes = int(tree["tree_param"]["num_nodes"])
-    whole = {name: _whole(tree[name]) for name in ("left_children", "right_children", "split_indices", "parents")}
-    for name in (*whole, "split_conditions", "default_left", "base_weights", "loss_changes", "sum_hessian"):
-        if len(tree[name]) != nodes or not np.isfinite(np.asarray(tree[name], dtype=np.float64)).all():
-            raise ValueError(f"tree {number}: {name} are not {nodes} numbers")
-    left, right, parents = whole["left_children"], whole["right_children"], whole["parents"]
-    inner = np.flatnonzero(left != LEAF)
-    if nodes < 1 or tree["id"] != number or ((right != LEAF) != (left != LEAF)).any():
-        raise ValueError(f"tree {number} is not whole")
-    for name, children in (("left_children", left[inner]), ("right_children", right[inner])):
-        if not ((children > inner) & (children < nodes)).all() or (parents[children] != inner).any():
-            raise ValueError(f"tree {number}: {name} lead out of the tree")
-    if parents[0] != NO_PARENT or not ((parents[1:] >= 0) & ((parents[1:] < nodes) | (parents[1:] == NO_PARENT))).all():
-        raise ValueError(f"tree {number}: parents lead out of the tree")
-    splits = whole["split_indices"][inner]
-    if not ((splits >= 0) & (splits < features)).all():
-        raise ValueError(f"tree {number} splits on a feature that the model does not have")
-
-
-def _whole(values: Any) -> NDArray[np.int64]:
-    found = np.asarray(values)
-    if found.ndim != 1 or found.dtype.kind != "i" or not found.size:
-        raise ValueError("a list of whole numbers holds something else")
-    return found
 
 
 def _sha256(path: Path) -> str:

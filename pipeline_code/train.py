@@ -7,7 +7,7 @@ by stopping early on the AUC and by a threshold that knows what a mistake costs.
 hyperparameters.py   the arguments
 fit.py, features.py  the transform of raw rows, as Preprocess has counted for it
 training_data.py     the rows as XGBoost takes them; cluster.py several instances
-threshold.py         decision.json; data_profile.py profile.json
+threshold.py         decision.json; data_profile.py profile.json; model_check.py digests.json
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from cluster import Cluster
 from failure import telling_failures
 from features import DataError, FeatureTransform
 from hyperparameters import OBJECTIVES, Hyperparameters, read_arguments
+from model_check import DIGESTS, digests_of
 from numpy.typing import NDArray
 from shortage import shortage_of
 from threshold import Costs, Decision, choose_threshold
 from training_data import EncodedPart
 from training_metrics import measure
 
-INFERENCE_CODE = ("inference.py", "payload.py", "features.py", "threshold.py")
+INFERENCE_CODE = ("inference.py", "model_check.py", "payload.py", "features.py", "threshold.py")
 ROWS_PER_THREAD = 50_000
 PRINT_ROUNDS, PRINT_SECONDS = 20, 2.0
 
@@ -165,6 +166,7 @@ def _write(folder: Path, booster: xgboost.Booster, texts: Mapping[str, str]) -> 
     booster.save_model(folder / "model.json")
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / DIGESTS).write_text(digests_of(folder), encoding="utf-8")
     for name in INFERENCE_CODE:
         shutil.copyfile(Path(__file__).resolve().parent / name, code / name)
 

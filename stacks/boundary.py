@@ -25,7 +25,7 @@ NEVER = (
     *("kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"),
     *("logs:DeleteLogGroup", "logs:DeleteLogStream"),
     *("sagemaker:DeleteModelPackage", "sagemaker:DeleteModelPackageGroup", "sagemaker:PutModelPackageGroupPolicy"),
-    *("sagemaker:DeletePipeline", "sagemaker:UpdateModelPackage", "sagemaker:UpdatePipeline"),
+    *("sagemaker:DeletePipeline", "sagemaker:UpdatePipeline"),
     *("cloudformation:CreateStack", "cloudformation:DeleteStack", "cloudformation:SetStackPolicy"),
 )
 """What only people and deployments do: delete data or open it to others, approve a model, change the system."""
@@ -91,6 +91,7 @@ class Boundary(Construct):
         runs = [f"sagemaker:{verb}PipelineExecution" for verb in ("Describe", "Start", "Stop")]
         others = (
             *("AddTags", "DescribeModelPackageGroup", "ListPipelineExecutions", "ListTags", "UpdateEndpoint"),
+            "UpdateModelPackage",
             "ListTrainingJobsForHyperParameterTuningJob",
         )
         return [
@@ -141,6 +142,13 @@ class Boundary(Construct):
                 },
             ),
             deny("NeverByARole", *NEVER),
+            deny(
+                "NeverApproving",
+                "sagemaker:UpdateModelPackage",
+                when={
+                    "StringNotEquals": {"sagemaker:ModelApprovalStatus": "Rejected"}
+                },  # true as well if none is given
+            ),
         ]
 
     def _arn(

@@ -31,6 +31,8 @@ from stacks.serving import SERVED_TYPES
 from stacks.worker_queue import Rule, Worker, WorkerQueue
 
 RUNS = "runs/"
+CHECK_TIMEOUT, CHECK_MEMORY_MB = Duration.seconds(60), 1769
+"""Enough to read and unpack the largest archive that is deployed; with this memory a function has a whole CPU."""
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 """The states in which a stack can be updated again."""
 
@@ -76,17 +78,23 @@ class DeployStack(Stack):
             acting_for=None,  # CloudFormation is not documented to say for whom it assumes a role
             statements=self._update_statements(key),
         )
-        self.worker = self._worker(naming, key, update_role.arn, access)
+        self.worker = self._worker(naming, key, artifact_bucket, update_role.arn, access)
 
-    def _worker(self, naming: Naming, key: kms.IKey, update_role_arn: str, access: AccessStack) -> WorkerQueue:
+    def _worker(
+        self, naming: Naming, key: kms.IKey, bucket: s3.IBucket, update_role_arn: str, access: AccessStack
+    ) -> WorkerQueue:
         stacks = {name: naming.serving_stack(name) for name in self._names}
         arns = [self._arn("cloudformation", "stack", f"{stack}/*") for stack in stacks.values()]
         worker = Worker(
             package="deploy_model",
             description="Updates the serving stack to the newest approved version of its model",
-            timeout=Duration.seconds(30),
-            memory_mb=512,
-            environment={"SERVING_STACKS": json.dumps(stacks), "UPDATE_ROLE_ARN": update_role_arn},
+            timeout=CHECK_TIMEOUT,
+            memory_mb=CHECK_MEMORY_MB,
+            environment={
+                "SERVING_STACKS": json.dumps(stacks),
+                "UPDATE_ROLE_ARN": update_role_arn,
+                "ARTIFACT_BUCKET": bucket.bucket_name,
+            },
             statements=[
                 allow("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", on=arns),
                 allow(
@@ -99,12 +107,33 @@ class DeployStack(Stack):
                     },
                 ),
                 pass_role(update_role_arn, to="cloudformation.amazonaws.com"),
+                *self._check_statements(key, bucket),
             ],
             shared=[access.list_versions],
         )
         queue = WorkerQueue(self, "DeployModel", naming=naming, worker=worker, key=key)
         queue.receive(self._approval_rule(queue.name), self._stack_status_rule(queue.name, arns))
         return queue
+
+    def _check_statements(self, key: kms.IKey, bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+        """Read what is to be deployed, and reject it: never approve it, nor change what the registry says of it."""
+        packages = [self._arn("sagemaker", "model-package", f"{name}/*") for name in self._names]
+        return [
+            *read_objects(bucket, RUNS),
+            allow("kms:Decrypt", on=[key.key_arn]),
+            allow("sagemaker:DescribeModelPackage", on=packages),
+            allow(
+                "sagemaker:UpdateModelPackage",
+                on=packages,
+                when={
+                    "StringEquals": {"sagemaker:ModelApprovalStatus": "Rejected"},
+                    "Null": {
+                        "sagemaker:CustomerMetadataProperties/model_sha256": "true",
+                        "sagemaker:CustomerMetadataPropertiesToRemove": "true",
+                    },
+                },
+            ),
+        ]
 
     def _approval_rule(self, worker: str) -> Rule:
         return Rule(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy_model.deploy import Deployer
-from deploy_model.messages import MessageError, parse
+from deploy_model.errors import MessageError
+from deploy_model.messages import parse
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy_model.plan import Action, Plan, Stack, plan
+from deploy_model.check import check_version
+from deploy_model.errors import RefusedError
+from deploy_model.plan import Action, Plan, Stack, plan, refused
 from deploy_model.settings import DeploySettings
 
 PARAMETER = "ModelPackageArn"
@@ -19,6 +21,8 @@ RESOURCE_TYPES = [
     "AWS::SageMaker::Endpoint",
 ]
 
+LONGEST_DESCRIPTION = 1024
+
 log = logging.getLogger(__name__)
 
 
@@ -28,18 +32,40 @@ class Deployer:
 
     sagemaker: Any
     cloudformation: Any
+    s3: Any
     settings: DeploySettings
 
     def reconcile(self, model: str, *, approved: str | None = None) -> Plan:
         """Start the update that brings the model's stack to the newest approved version, if one is due."""
         name = self.settings.stacks[model]
         description = self._describe(name)
-        decided = plan(self._newest_approved(model), self._stack(description), approved=approved)
+        decided = self._checked(plan(self._newest_approved(model), self._stack(description), approved=approved))
         level = logging.ERROR if decided.action is Action.BLOCKED else logging.INFO
         log.log(level, "%s: %s: %s", model, decided.action.value, decided.reason)
         if decided.action is Action.UPDATE and description:
             self._update(name, description, decided)
+        elif decided.action is Action.BLOCKED and decided.version:
+            self._reject(decided)
         return decided
+
+    def _checked(self, decided: Plan) -> Plan:
+        """The plan, unless the version that it deploys must not be."""
+        if decided.action is not Action.UPDATE:
+            return decided
+        try:
+            package = self.sagemaker.describe_model_package(ModelPackageName=decided.version)
+            check_version(package, self.s3, bucket=self.settings.artifact_bucket)
+        except RefusedError as error:
+            return refused(decided.version, str(error))
+        return decided
+
+    def _reject(self, decided: Plan) -> None:
+        """Its event brings the function back, which then looks at the version approved before."""
+        self.sagemaker.update_model_package(
+            ModelPackageArn=decided.version,
+            ModelApprovalStatus="Rejected",
+            ApprovalDescription=decided.reason[:LONGEST_DESCRIPTION],
+        )
 
     def _newest_approved(self, model: str) -> str | None:
         packages = self.sagemaker.list_model_packages(

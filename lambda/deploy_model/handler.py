@@ -19,6 +19,7 @@ logging.getLogger(__package__).setLevel(logging.INFO)
 DEPLOYER = Deployer(
     sagemaker=boto3.client("sagemaker"),
     cloudformation=boto3.client("cloudformation"),
+    s3=boto3.client("s3"),
     settings=DeploySettings.from_environment(os.environ),
 )
 

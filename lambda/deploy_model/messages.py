@@ -6,11 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deploy_model.errors import MessageError
 from deploy_model.settings import DeploySettings
-
-
-class MessageError(ValueError):
-    """A message nobody can act on, however often it is delivered."""
 
 
 @dataclass(frozen=True)

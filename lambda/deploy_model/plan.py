@@ -30,6 +30,8 @@ class Stack:
 
 @dataclass(frozen=True)
 class Plan:
+    """`version` is the one to deploy, or the one that is refused."""
+
     action: Action
     reason: str
     version: str = ""
@@ -59,6 +61,12 @@ def plan(wanted: str | None, stack: Stack | None, *, approved: str | None = None
             "or approve another version",
         )
     return Plan(Action.UPDATE, f"from {stack.version}", wanted, update_token(wanted, stack.changed))
+
+
+def refused(version: str, why: str) -> Plan:
+    """Instead of the update to a version that must not be served."""
+    number = "/".join(version.split("/")[-2:])
+    return Plan(Action.BLOCKED, f"{number} is not deployed: {why}", version)
 
 
 def token_prefix(version: str) -> str:

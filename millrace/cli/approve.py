@@ -42,7 +42,9 @@ def approve(
 def start(connection: Connection, version: serving.Version) -> None:
     """Set the version to Approved: that event is all that a deployment needs."""
     connection.client("sagemaker").update_model_package(
-        ModelPackageArn=version.arn, ModelApprovalStatus=serving.APPROVED
+        ModelPackageArn=version.arn,
+        ModelApprovalStatus=serving.APPROVED,
+        ApprovalDescription="Approved with `millrace approve`",  # a reason for rejecting it may stand there
     )
     screen.say(f"  Approved {version}.")
 
@@ -51,6 +53,7 @@ def watch(deployment: Deployment) -> None:
     """Show the serving stack's resources as they change, until the endpoint serves the version."""
     with Progress() as progress:
         while not deployment.served():
+            deployment.notice_refusal()
             progress.update(deployment.rows())
             time.sleep(deployment.connection.poll_seconds)
         progress.update(deployment.rows())
@@ -75,6 +78,12 @@ class Deployment:
         if endpoint.state == "Failed":
             raise MillraceError(f"the endpoint {endpoint.name} failed: {endpoint.failure}")
         return endpoint.state == "InService" and self._settled()
+
+    def notice_refusal(self) -> None:
+        """The deploy function checks a version first, and marks one that must not be served as Rejected."""
+        now = serving.version(self.connection, self.version.arn)
+        if now.state == serving.REJECTED:
+            raise MillraceError(now.reason or f"{self.version} was rejected before it was deployed")
 
     def _settled(self) -> bool:
         """The endpoint serves before its stack has cleaned up; the next update is possible only after that."""

@@ -12,6 +12,7 @@ from millrace.errors import MillraceError
 
 PENDING = "PendingManualApproval"
 APPROVED = "Approved"
+REJECTED = "Rejected"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Version:
     arn: str
     state: str
     made: datetime
+    reason: str = ""
+    """Why it has its state, as whoever gave it that has written; told of a single version only."""
 
     @property
     def model(self) -> str:
@@ -105,7 +108,8 @@ def find_version(connection: Connection, wanted: str | None, *, model: str | Non
 
 def version(connection: Connection, arn: str) -> Version:
     found = connection.client("sagemaker").describe_model_package(ModelPackageName=arn)
-    return Version(found["ModelPackageArn"], found["ModelApprovalStatus"], found["CreationTime"])
+    reason = found.get("ApprovalDescription", "")
+    return Version(found["ModelPackageArn"], found["ModelApprovalStatus"], found["CreationTime"], reason)
 
 
 def endpoint(connection: Connection, name: str) -> Endpoint | None:

@@ -77,6 +77,9 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
         return 1, (f"millrace runs --follow{chosen}", "watch it")
     versions = serving.versions(connection, model)
     _line("versions", ", ".join(f"{each.number} {each.state}" for each in versions[:4]) or "none")
+    if versions and versions[0].state == serving.REJECTED:
+        reason = serving.version(connection, versions[0].arn).reason
+        _line("rejected", reason or f"version {versions[0].number}, without a reason")
     endpoint = serving.endpoint(connection, model)
     served = next((f"version {each.number}" for each in versions if endpoint and each.arn == endpoint.package), "")
     _line("endpoint", f"{endpoint.state} {served}".strip() if endpoint else "none yet")

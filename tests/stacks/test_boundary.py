@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,15 @@ def test_even_a_role_with_every_right_is_denied_explicitly(
 ) -> None:
     """An explicit deny also beats what a resource's policy grants to a session."""
     decision = decide(_request(action, resource, account), _policies(assembly))
+    assert (decision.allowed, decision.reason) == (False, "explicit-deny")
+
+
+@pytest.mark.parametrize("status", ["", "Approved", "PendingManualApproval"])
+def test_no_role_may_do_more_to_a_version_than_reject_it(assembly: Any, status: str) -> None:
+    context = {"sagemaker:ModelApprovalStatus": (status,)} if status else {}
+    version = f"arn:aws:sagemaker:ap-northeast-2:{ACCOUNT}:model-package/claims-fraud/1"
+    asked = _request("sagemaker:UpdateModelPackage", version, ACCOUNT)
+    decision = decide(replace(asked, context={**asked.context, **context}), _policies(assembly))
     assert (decision.allowed, decision.reason) == (False, "explicit-deny")
 
 

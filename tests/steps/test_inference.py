@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.step_runs import IMAGE_PYTHON, SPECS, csv_lines, feature_names, finished_run, raw_rows, step
+from tests.step_runs import CODE, IMAGE_PYTHON, SPECS, csv_lines, feature_names, finished_run, passed, raw_rows, step
 
 SERVE = """
 import json, sys
@@ -26,6 +26,14 @@ for body, kind, accept in json.load(sys.stdin):
     sent = b"".join(answer({}, lambda status, headers: head.extend([status, dict(headers)])))
     assert sent.decode() == answer.response
     print(json.dumps([answer.status, *head, answer.response]))
+"""
+LOAD = "import sys; sys.path[:0] = [sys.argv[1] + '/code']; import inference; inference.model_fn(sys.argv[1])"
+SIGN = """
+import sys; sys.path[:0] = [sys.argv[1]]
+from pathlib import Path
+import model_check
+folder = Path(sys.argv[2])
+(folder / "digests.json").write_text(model_check.digests_of(folder))
 """
 Answer = tuple[int, str, dict[str, str], str]
 ROWS = 20
@@ -203,7 +211,8 @@ def test_a_model_made_of_two_is_refused_when_it_is_loaded(file: str, sentence: s
     model = tmp_path / "model"
     shutil.copytree(finished_run("regression").model, model)
     shutil.copyfile(finished_run("binary").model / file, model / file)
-    program = "import sys; sys.path[:0] = [sys.argv[1] + '/code']; import inference; inference.model_fn(sys.argv[1])"
-    result = step("-c", program, model)
+    result = step("-c", LOAD, model)
     assert result.returncode == 1
-    assert sentence in result.stderr
+    assert f"ModelError: {file} is not the file that digests.json names: it was changed after" in result.stderr
+    passed(step("-c", SIGN, CODE, model))
+    assert sentence in step("-c", LOAD, model).stderr

@@ -48,8 +48,8 @@ def test_the_model_folder_holds_all_that_evaluation_and_inference_need(problem: 
     model = finished_run(problem).model
     names = {str(path.relative_to(model)) for path in model.rglob("*.*") if path.suffix in (".json", ".py")}
     assert names == {
-        "model.json", "features.json", "decision.json", "profile.json",
-        "code/inference.py", "code/payload.py", "code/features.py", "code/threshold.py",
+        "model.json", "features.json", "decision.json", "profile.json", "digests.json",
+        "code/inference.py", "code/model_check.py", "code/payload.py", "code/features.py", "code/threshold.py",
     }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from deploy_model.messages import MessageError, Request, parse
+from deploy_model.errors import MessageError
+from deploy_model.messages import Request, parse
 from deploy_model.plan import Action, Stack, plan, update_token
 from deploy_model.settings import DeploySettings
 from hypothesis import given
@@ -14,7 +15,11 @@ from hypothesis import strategies as st
 ARN = "arn:aws:sagemaker:ap-northeast-2:111111111111:model-package/claims-fraud"
 V1, V2 = f"{ARN}/1", f"{ARN}/2"
 SETTINGS = DeploySettings.from_environment(
-    {"SERVING_STACKS": '{"claims-fraud": "Dev-Serving-claims-fraud"}', "UPDATE_ROLE_ARN": "arn:role"}
+    {
+        "SERVING_STACKS": '{"claims-fraud": "Dev-Serving-claims-fraud"}',
+        "UPDATE_ROLE_ARN": "arn:role",
+        "ARTIFACT_BUCKET": "bucket",
+    }
 )
 
 
