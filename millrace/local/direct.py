@@ -7,6 +7,7 @@ routed, decided, served and parsed like any other one; only TCP, HTTP's text and
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -20,6 +21,9 @@ from moto.core.request import (
 )
 
 from millrace.local.clients import VIA_HEADER
+from millrace.local.http import INTERNAL_ERROR, NOT_STARTED
+
+log = logging.getLogger("millrace.http")
 
 CHUNK = 1 << 20
 # Who makes the request in another's name. From a socket no request can set it: it is no header.
@@ -42,10 +46,15 @@ class Direct:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             started[:] = [(status, headers)]
 
-        result = self._application(environ_of(request), start_response)
-        body = b"".join(result)
-        if hasattr(result, "close"):
-            result.close()
+        try:
+            result = self._application(environ_of(request), start_response)
+            body = b"".join(result)
+            if hasattr(result, "close"):
+                result.close()
+        except Exception:
+            # As over a socket: an error of the service, after which whoever called tries again.
+            log.exception("%s %s failed", request.method, request.url)
+            body, started[:] = INTERNAL_ERROR, [NOT_STARTED]
         status, headers = started[0]
         if request.method == "HEAD":
             body = b""

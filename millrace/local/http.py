@@ -24,6 +24,7 @@ COPY_BYTES = 1024 * 1024
 # send_response writes the first two; the connection's fate is decided here, not by the application.
 WRITTEN_BY_US = ("server", "date", "connection", "transfer-encoding")
 NOT_STARTED: tuple[str, list[tuple[str, str]]] = ("500 Internal Server Error", [("Content-Type", "text/plain")])
+INTERNAL_ERROR = b"internal error of the embedded AWS, see its log"
 NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -87,7 +88,7 @@ class RequestHandler(MotoRequestHandler):
         except Exception:
             log.exception("%s %s failed", self.command, self.path)
             started = NOT_STARTED
-            body = b"internal error of the embedded AWS, see its log"
+            body = INTERNAL_ERROR
         self._send(*started, body)
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:

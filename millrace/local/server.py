@@ -150,6 +150,7 @@ class EmbeddedAWS:
             "clock": self._clock,
             "faults": partial(faults, world.faults),
             "health": self._health,
+            "lambda": functions.describe,
             "reset-sessions": self._forget,
         }
         return Gateway(world, services, internal, changed=self._state.touch)

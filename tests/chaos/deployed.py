@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.chaos.evidence import Current, DeadLetter, Evidence, Trained, Upload,
 from tests.chaos.files import NAMES
 from tests.chaos.history import BAD, GOOD, HOUR
 from tests.chaos.parts_read import keys_read
+from tests.chaos.patience import Watch
 from tests.chaos.users import plain
 
 MODEL, FUNCTION = "claims-fraud", "millrace-dev-start-pipeline"
@@ -35,7 +36,7 @@ RAW = f"millrace-dev-raw-{ACCOUNT}-{REGION}"
 ARTIFACTS = f"millrace-dev-artifacts-{ACCOUNT}-{REGION}"
 LEDGER = "millrace-dev-ledger"
 RUN_END = "SageMaker Model Building Pipeline Execution Status Change"
-PATIENCE_SECONDS = 120.0
+SETTLING_SECONDS = 10.0
 WAITING = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -61,6 +62,10 @@ class Deployed:
     compared: set[str] = field(default_factory=set)
     """The runs whose parts were read and compared with their manifest."""
 
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.embedded, self._internal, function=FUNCTION, table=LEDGER)
+
     def play(self, seed: int, *, actions: int = 12) -> tuple[Violation, ...]:
         """One history with everything that goes wrong, then quiet, one scheduled hour, and the verdict."""
         chance = random.Random(f"deployed {seed}")
@@ -71,11 +76,13 @@ class Deployed:
         for _ in range(actions):
             self._act(chance)
             time.sleep(chance.choice((0.0, 0.0, 0.1, 0.5)))
-        self._wait(lambda: not self._busy(), "the last upload's look", seconds=10, must=False)
+        self._settle()
         self._count(self._internal("faults"))
         self._internal("faults", method="DELETE")
         self._an_hour()
         violations = check(self.evidence())
+        if violations:
+            self.watch.tell(f"history {seed} broke {len(violations)} promises")
         blind = () if self.compared else (Violation(LOST, "no run has left parts whose rows could be compared"),)
         return violations + blind
 
@@ -154,8 +161,8 @@ class Deployed:
     def _an_hour(self) -> None:
         before = self._lock().get("last_scheduled", 0)
         self._internal("clock", {"advance": HOUR})
-        self._wait(lambda: self._lock().get("last_scheduled", 0) > before, "the scheduled look")
-        self._wait(lambda: not self._busy(), "the end of all work")
+        self.watch.wait(lambda: self._lock().get("last_scheduled", 0) > before, "the scheduled look")
+        self.watch.wait(lambda: not self._busy(), "the end of all work")
 
     def _busy(self) -> bool:
         sqs = self._client("sqs")
@@ -170,15 +177,10 @@ class Deployed:
         held = any("holder" in item or item["item"]["S"] == "wake" for item in items)
         return held or any(int(count) for count in counts.values())
 
-    def _wait(
-        self, look: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS, must: bool = True
-    ) -> None:
-        deadline = time.monotonic() + seconds
-        while not look():
-            if time.monotonic() > deadline:
-                if must:
-                    print(f"{what} did not come in {seconds:.0f} s", file=sys.stderr)
-                return
+    def _settle(self) -> None:
+        """Let the last upload be looked at before the hour passes, if that is soon."""
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while self._busy() and time.monotonic() < deadline:
             time.sleep(0.1)
 
     # The evidence

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.serving import make_server
@@ -19,7 +20,7 @@ from millrace.local.http import RequestHandler
 COMPARED = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "CONTENT_LENGTH", "HTTP_HOST")
 OF_THE_MOMENT = ("HTTP_AUTHORIZATION", "HTTP_X_AMZ_DATE", "HTTP_AMZ_SDK_INVOCATION_ID", "HTTP_AMZ_SDK_REQUEST")
 KEYS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=40).filter(
-    lambda key: key.strip("./") != ""
+    lambda key: key.strip("./") not in ("", "broken")
 )
 
 
@@ -33,6 +34,8 @@ class Recorder:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.seen = dict(environ)
         self.body = environ["wsgi.input"].read()
+        if environ["PATH_INFO"].endswith("/broken"):
+            raise RuntimeError("dictionary changed size during iteration")
         start_response("200 OK", [("ETag", '"x"'), ("Content-Type", "application/xml")])
         return [b"<answer/>"]
 
@@ -54,6 +57,7 @@ def both() -> Iterator[tuple[Recorder, Any, Any]]:
 
 def _s3(url: str) -> Any:
     config = Config(
+        retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -87,6 +91,15 @@ def test_a_body_is_streamed_as_from_a_socket(both: tuple[Recorder, Any, Any]) ->
 
     assert [body.read(3) for body in bodies] == [b"<an", b"<an"]
     assert [body.read() for body in bodies] == [b"swer/>", b"swer/>"]
+
+
+def test_what_breaks_in_a_service_is_an_error_of_the_service_for_whoever_asked(
+    both: tuple[Recorder, Any, Any],
+) -> None:
+    for client in both[1:]:
+        with pytest.raises(ClientError) as error:
+            client.get_object(Bucket="bucket", Key="broken")
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
 
 
 def _comparable(environ: dict[str, Any]) -> dict[str, Any]:

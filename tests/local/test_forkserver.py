@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from millrace.errors import MillraceError
+from millrace.local.forkserver import client
 from millrace.local.forkserver.client import ForkServer
 
 
@@ -123,6 +124,18 @@ def test_a_program_that_does_not_exist_is_named(server: ForkServer, tmp_path: Pa
 def test_a_missing_environment_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MillraceError, match="make setup"):
         ForkServer(tmp_path / "nowhere")
+
+
+def test_a_fork_server_that_hangs_is_ended_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "START_SECONDS", 0.3)
+    server = ForkServer(Path(sys.prefix) / "environments" / "lambda-python")
+    os.kill(server._process.pid, signal.SIGSTOP)
+
+    with pytest.raises(MillraceError, match="has not started python in 0 s"):
+        server.spawn(["python", "script.py"], env={}, cwd=tmp_path)
+    server._process.wait(10)
+    assert not server.alive()
+    server.stop()
 
 
 def test_a_signal_right_after_the_start_is_not_lost(server: ForkServer, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -216,6 +217,27 @@ def test_a_function_that_takes_too_long_is_killed_and_the_next_invocation_works(
     assert "begun" in answer["log"]
     assert "Task timed out after 1.00 seconds" in answer["log"]
     assert invoke(name, 0)["value"] == "done"
+
+
+def test_a_function_that_prints_without_end_is_killed_in_time(function: Any, invoke: Invoke) -> None:
+    name = function("def handler(event, context):\n    while True:\n        print('x' * 20_000)\n", Timeout=1)
+
+    assert invoke(name)["value"]["errorType"] == "Sandbox.Timedout"
+
+
+def test_a_process_that_takes_no_event_any_more_is_killed_in_time(function: Any, invoke: Invoke) -> None:
+    code = (
+        "import os, signal, threading\n"
+        "def handler(event, context):\n"
+        "    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGSTOP)).start()\n"
+        "    return os.getpid()\n"
+    )
+    name = function(code, Timeout=1)
+    stopped = invoke(name)["value"]
+    time.sleep(0.5)
+
+    assert invoke(name, "more than a pipe holds" * 10_000)["value"]["errorType"] == "Sandbox.Timedout"
+    assert invoke(name)["value"] != stopped
 
 
 @pytest.mark.parametrize(

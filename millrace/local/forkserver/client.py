@@ -18,6 +18,8 @@ from pathlib import Path
 from millrace.errors import MillraceError
 
 SERVER = Path(__file__).with_name("server.py")
+# The longest that a start may take; the first one waits for the libraries to be loaded.
+START_SECONDS = 120.0
 
 # What is worth having in memory before a child of the environment starts; the rest it imports itself.
 PRELOADS: dict[str, tuple[str, ...]] = {
@@ -95,6 +97,7 @@ class ForkServer:
             start_new_session=True,
         )
         theirs.close()
+        ours.settimeout(START_SECONDS)
         self._control = ours
 
     def spawn(
@@ -127,11 +130,19 @@ class ForkServer:
                 self._control.sendall(body)
         except OSError as error:
             ours.close()
+            self._process.kill()  # one that takes no orders, or half of one, is of no use to anyone
             raise MillraceError(f"The fork server has ended, {argv[0]} cannot start: {error}") from error
         finally:
             theirs.close()
             os.close(null)
-        answer = ours.recv(4)
+        try:
+            ours.settimeout(START_SECONDS)
+            answer = ours.recv(4)
+        except TimeoutError as error:
+            ours.close()
+            self._process.kill()  # the next start makes another one
+            raise MillraceError(f"The fork server has not started {argv[0]} in {START_SECONDS:.0f} s") from error
+        ours.settimeout(None)
         if len(answer) < 4:
             ours.close()
             raise MillraceError(f"The fork server ended before {argv[0]} started")

@@ -5,12 +5,14 @@ A function has as many workers as it had invocations at the same time; idle ones
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections import defaultdict
 
 from botocore.exceptions import ClientError
 
+from millrace.errors import MillraceError
 from millrace.local.events.timer import Timer
 from millrace.local.iam.services import RoleSession
 from millrace.local.lambdas import measures
@@ -18,6 +20,8 @@ from millrace.local.lambdas.functions import Function, Functions
 from millrace.local.lambdas.process import Invocation, Outcome, Worker
 from millrace.local.service import ServiceError
 from millrace.local.world import World
+
+log = logging.getLogger("millrace.lambda")
 
 PYTHON_RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 IDLE_SECONDS = 600.0
@@ -51,7 +55,7 @@ class Pool:
         self._enter(function)
         worker, alive = None, False
         try:
-            worker = self._take(function, role.credentials()["AccessKeyId"]) or self._start(function, role)
+            worker = self._take(function, role.credentials()["AccessKeyId"]) or self._start_surely(function, role)
             outcome, alive = worker.invoke(invocation)
             return outcome
         finally:
@@ -68,6 +72,12 @@ class Pool:
             ]
         for worker in gone:
             worker.retire()
+
+    def describe(self) -> dict[str, dict[str, int]]:
+        """How many workers of each function are at work and how many wait for it."""
+        with self._lock:
+            arns = sorted({*self._busy, *self._idle})
+            return {arn: {"busy": self._busy.get(arn, 0), "idle": len(self._idle.get(arn, ()))} for arn in arns}
 
     def _assume(self, function: Function) -> RoleSession:
         try:
@@ -118,6 +128,14 @@ class Pool:
             if worker is None or (worker.function == function and worker.access_key == access_key):
                 return worker
             worker.retire()
+
+    def _start_surely(self, function: Function, role: RoleSession) -> Worker:
+        """Where no process can be started now, AWS's own trouble is told, after which callers try again."""
+        try:
+            return self._start(function, role)
+        except (MillraceError, OSError, RuntimeError) as error:
+            log.exception("%s cannot start", function.arn)
+            raise ServiceError("ServiceException", f"{function.arn} cannot start: {error}", status=500) from error
 
     def _start(self, function: Function, role: RoleSession) -> Worker:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ ENVIRONMENT = "lambda-python"
 INIT_SECONDS = 10.0
 END_SECONDS = 5.0
 MOST_RESPONSE_BYTES = 6291556
-CHUNK = 1 << 16
+CHUNK = PIPE_BYTES = 1 << 16
 SIGNALS = {6: "aborted", 9: "killed", 11: "segmentation fault", 15: "terminated"}
 
 
@@ -83,17 +83,19 @@ class Worker:
         stream = f"{world.clock.datetime():%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
         self._log = LogStream(world, role.client("logs"), group=function.log_group, stream=stream)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{function.name[:32]}-", dir=folder))
-        self._spawn(
-            task_root,
-            worker_environment(
-                function,
-                url=world.url,
-                credentials=credentials,
-                task_root=task_root,
-                tmp=self._folder,
-                stream=stream,
-            ),
+        environment = worker_environment(
+            function,
+            url=world.url,
+            credentials=credentials,
+            task_root=task_root,
+            tmp=self._folder,
+            stream=stream,
         )
+        try:
+            self._spawn(task_root, environment)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         self._pending = b""
         self._ready = False
 
@@ -110,10 +112,16 @@ class Worker:
                 stdout=answers,
                 stderr=output,
             )
+        except BaseException:
+            self._close()
+            raise
         finally:
             for fd in (requests, answers, output):
                 os.close(fd)
+        os.set_blocking(self._requests, False)
         os.set_blocking(self._output, False)
+        self._writable = select.poll()
+        self._writable.register(self._requests, select.POLLOUT)
         self._poll = select.poll()
         self._poll.register(self._answers, select.POLLIN)
         self._poll.register(self._output, select.POLLIN)
@@ -150,10 +158,13 @@ class Worker:
         """End the process and remove its files; its log is complete afterwards."""
         self._child.kill()
         self._child.wait(END_SECONDS)
-        for fd in (self._requests, self._answers, self._output):
-            os.close(fd)
+        self._close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._log.close()
+
+    def _close(self) -> None:
+        for fd in (self._requests, self._answers, self._output):
+            os.close(fd)
 
     def _initialise(self, transcript: Transcript) -> dict[str, Any]:
         answer = self._read(transcript, INIT_SECONDS + self.function.timeout)
@@ -175,13 +186,19 @@ class Worker:
             "traceId": trace_id,
             "deadline": time.time() + self.function.timeout,
         }
-        data = memoryview(json.dumps(request).encode() + b"\n")
-        try:
-            while data:
+        deadline = time.monotonic() + self.function.timeout
+        self._write(memoryview(json.dumps(request).encode() + b"\n"), deadline)
+        return self._read(transcript, deadline - time.monotonic())
+
+    def _write(self, data: memoryview, deadline: float) -> None:
+        """A process that reads nothing, for one that stopped itself, has its time and no more."""
+        while data:
+            if not self._writable.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimedOut
+            try:
                 data = data[os.write(self._requests, data) :]
-        except BrokenPipeError as error:
-            raise Ended from error
-        return self._read(transcript, self.function.timeout)
+            except BrokenPipeError as error:
+                raise Ended from error
 
     def _read(self, transcript: Transcript, seconds: float) -> dict[str, Any]:
         """The next answer; meanwhile the output goes to the log, all of what came before the answer."""
@@ -202,9 +219,14 @@ class Worker:
             self._drain(transcript)
 
     def _drain(self, transcript: Transcript) -> None:
+        """All that is in the pipe; a process that prints without end may not keep us from looking at the time."""
+        taken = 0
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._output, CHUNK):
                 transcript.feed(chunk)
+                taken += len(chunk)
+                if taken > PIPE_BYTES:
+                    return
             # The other end is closed: polling it further would only spin.
             with contextlib.suppress(KeyError):
                 self._poll.unregister(self._output)

@@ -1,42 +1,20 @@
-"""Event source mappings: one poller per queue and function, woken when something is sent.
-
-Deleting what succeeded is ours; coming back after the visibility timeout and the redrive to the dead-letter
-queue are SQS's. The poller works with the function's role, as Lambda's does.
-"""
+"""Event source mappings: one poller (`poller.py`) per queue and function, started and stopped with its mapping."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import threading
-import time
-import uuid
-from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from millrace.local.events.delivery import retryable
-from millrace.local.events.targets import queue_url
 from millrace.local.events.timer import Timer
-from millrace.local.faults.records import AFTER, BEFORE
-from millrace.local.lambdas.batches import Mapping, failed_messages, record, wanted
-from millrace.local.lambdas.functions import Functions, Reference
-from millrace.local.lambdas.process import Outcome
-from millrace.local.service import Caller, ServiceError
+from millrace.local.lambdas.batches import Mapping
+from millrace.local.lambdas.functions import Functions
+from millrace.local.lambdas.poller import DEFAULT_CONCURRENCY, LOOK_AGAIN_SECONDS, Poller, Run
+from millrace.local.service import Caller
 from millrace.local.world import World
 
 log = logging.getLogger("millrace.lambda")
 
-Run = Callable[[Reference, str, str], Outcome]
-MOST_PER_RECEIVE = 10
-DEFAULT_CONCURRENCY = 5
-# An empty queue is looked at this often even if nobody tells of a message, one with messages in flight more often.
-LOOK_SECONDS = 20.0
-LOOK_AGAIN_SECONDS = 1.0
-# A message is visible only after its moment, not at it.
-MARGIN_SECONDS = 0.02
 WAKING = (
     "SendMessage",
     "SendMessageBatch",
@@ -54,7 +32,7 @@ class Queues:
         self._functions = functions
         self._timer = timer
         self._run = run
-        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
         self._places: set[tuple[str, str]] = set()
         self._pollers: dict[str, Poller] = {}
         world.on_change("lambda", self._mapping_changed)
@@ -72,17 +50,15 @@ class Queues:
         for account, region in self._places:
             self._refresh(account, region)
 
+    def describe(self) -> list[dict[str, Any]]:
+        """What each poller does, for whoever wonders why a message waits."""
+        return [poller.describe() for poller in list(self._pollers.values())]
+
     def _refresh(self, account: str, region: str) -> None:
         """Make the pollers of an account what its mappings say."""
-        client = self._world.aws.own_client("lambda", account=account, region=region)
-        pages = client.get_paginator("list_event_source_mappings").paginate()
-        configs = [config for page in pages for config in page["EventSourceMappings"]]
-        mappings = {
-            config["UUID"]: Mapping.read(config, default_concurrency=DEFAULT_CONCURRENCY)
-            for config in configs
-            if config["State"] == "Enabled" and config["EventSourceArn"].split(":")[2] == "sqs"
-        }
-        with self._lock:
+        # Read and carried out in one: what an older reading does not show yet would be taken for deleted, and stopped.
+        with self._refreshing:
+            mappings = self._enabled(account, region)
             for known, poller in list(self._pollers.items()):
                 if (poller.account, poller.region) == (account, region) and mappings.get(known) != poller.mapping:
                     self._pollers.pop(known).stop()
@@ -92,9 +68,27 @@ class Queues:
                     self._pollers[new] = made
                     made.start()
 
+    def _enabled(self, account: str, region: str) -> dict[str, Mapping]:
+        client = self._world.aws.own_client("lambda", account=account, region=region)
+        pages = client.get_paginator("list_event_source_mappings").paginate()
+        configs = [config for page in pages for config in page["EventSourceMappings"]]
+        return {
+            config["UUID"]: Mapping.read(config, default_concurrency=DEFAULT_CONCURRENCY)
+            for config in configs
+            if config["State"] == "Enabled" and config["EventSourceArn"].split(":")[2] == "sqs"
+        }
+
     def _mapping_changed(self, caller: Caller, operation: str, _params: dict[str, Any]) -> None:
         if operation.endswith("EventSourceMapping"):
-            self._refresh(caller.account, caller.region)
+            self._refresh_surely(caller.account, caller.region)
+
+    def _refresh_surely(self, account: str, region: str) -> None:
+        """What cannot be read now is read a moment later: nothing else would ever start the poller."""
+        try:
+            self._refresh(account, region)
+        except Exception:
+            log.exception("the event source mappings of %s in %s", account, region)
+            self._timer.after(LOOK_AGAIN_SECONDS, lambda: self._refresh_surely(account, region))
 
     def _queue_changed(self, caller: Caller, operation: str, params: dict[str, Any]) -> None:
         if operation not in WAKING:
@@ -108,167 +102,3 @@ class Queues:
                 poller.wake()
                 for delay in filter(None, delays):
                     poller.wake_after(float(delay))
-
-
-class Poller:
-    """Receives from one queue and runs one function with what it received."""
-
-    def __init__(self, world: World, functions: Functions, timer: Timer, run: Run, mapping: Mapping) -> None:
-        self.mapping = mapping
-        _, _, _, self.region, account, name = mapping.queue_arn.split(":")
-        self.queue = (account, name)
-        parts = mapping.function_arn.split(":")
-        self.account = parts[4]
-        self._world = world
-        self._functions = functions
-        self._timer = timer
-        self._run = run
-        self._reference = Reference.parse(mapping.function_arn, account=parts[4], region=parts[3])
-        self._url = queue_url(world.url, mapping.queue_arn)
-        self._woken = threading.Event()
-        self._stopped = threading.Event()
-        self._slots = threading.Semaphore(mapping.concurrency)
-
-    def start(self) -> None:
-        self._world.spawn(self._poll, name=f"queue poller {self.queue[1]}")
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._woken.set()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def wake_after(self, seconds: float) -> None:
-        self._timer.after(seconds + MARGIN_SECONDS, self.wake)
-
-    def _poll(self) -> None:
-        while not self._over():
-            self._slots.acquire()
-            self._woken.clear()
-            messages, pause = self._look()
-            if messages:
-                self._world.spawn(self._process, messages, name=f"queue batch {self.queue[1]}")
-                continue
-            self._slots.release()
-            if not self._over():
-                self._woken.wait(pause)
-
-    def _over(self) -> bool:
-        return self._stopped.is_set() or self._world.stopping.is_set()
-
-    def _look(self) -> tuple[list[dict[str, Any]], float]:
-        """A batch, or nothing and how long to wait until the next look."""
-        if self._over():
-            return [], 0.0
-        try:
-            sqs = self._client()
-            messages = self._collect(sqs)
-            return messages, LOOK_SECONDS if messages else self._pause(sqs)
-        except (ClientError, BotoCoreError, ServiceError) as error:
-            if not self._over():
-                log.error("%s cannot read %s: %s", self.mapping.function_arn, self.mapping.queue_arn, error)
-            passing = isinstance(error, ClientError) and retryable(error)
-            return [], LOOK_AGAIN_SECONDS if passing else LOOK_SECONDS
-
-    def _client(self) -> Any:
-        function = self._functions.get(self._reference)
-        return self._functions.assume(function, region=self.region).client("sqs")
-
-    def _collect(self, sqs: Any) -> list[dict[str, Any]]:
-        """What is in the queue, waiting up to the batching window for a full batch."""
-        size = (
-            self.mapping.batch_size if self.mapping.window_seconds else min(self.mapping.batch_size, MOST_PER_RECEIVE)
-        )
-        messages = self._receive(sqs, size)
-        until = time.monotonic() + self.mapping.window_seconds
-        while messages and len(messages) < size and not self._over():
-            left = until - time.monotonic()
-            if left <= 0:
-                break
-            self._woken.wait(left)
-            self._woken.clear()
-            messages += self._receive(sqs, size - len(messages))
-        return messages
-
-    def _receive(self, sqs: Any, most: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while len(found) < most:
-            asked = min(MOST_PER_RECEIVE, most - len(found))
-            answer = sqs.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=asked,
-                WaitTimeSeconds=0,
-                AttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            )
-            found += answer.get("Messages", [])
-            if len(answer.get("Messages", [])) < asked:
-                break
-        return found
-
-    def _pause(self, sqs: Any) -> float:
-        names = ["ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
-        counts = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names).get("Attributes", {})
-        return LOOK_AGAIN_SECONDS if any(int(count) for count in counts.values()) else LOOK_SECONDS
-
-    def _process(self, messages: list[dict[str, Any]]) -> None:
-        """Run the function on a batch and delete what it has done."""
-        try:
-            records = [record(message, self.mapping.queue_arn) for message in messages]
-            self._redelivered(records, BEFORE)
-            done, failed = self._outcome(records)
-            again = self._redelivered(done, AFTER)
-            done = [each for each in done if each["messageId"] not in again]
-            sqs = self._client()
-            for start in range(0, len(done), MOST_PER_RECEIVE):
-                entries = [
-                    {"Id": str(index), "ReceiptHandle": message["receiptHandle"]}
-                    for index, message in enumerate(done[start : start + MOST_PER_RECEIVE])
-                ]
-                sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-            if failed:
-                names = ["VisibilityTimeout"]
-                answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
-                self.wake_after(float(answer["Attributes"]["VisibilityTimeout"]))
-        except (ClientError, BotoCoreError) as error:
-            if not self._over():
-                log.error("%s: a batch of %s: %s", self.mapping.function_arn, self.mapping.queue_arn, error)
-        finally:
-            self._slots.release()
-            self.wake()
-
-    def _redelivered(self, records: list[dict[str, Any]], when: str) -> set[str]:
-        """The ids of messages that SQS hands out once more, on request: it promises no less than once."""
-        found: set[str] = set()
-        for each in records:
-            name, about = self._reference.name, f"message {each['messageId']}, {when} its deletion"
-            if struck := self._world.faults.strike("redeliver", self.queue[1], by=name, about=about, when=when):
-                found.add(each["messageId"])
-                sqs = self._world.aws.own_client("sqs", account=self.queue[0], region=self.region)
-                seconds = int(max(fault.seconds for fault in struck))
-                with contextlib.suppress(sqs.exceptions.MessageNotInflight):  # comes again in any case
-                    sqs.change_message_visibility(
-                        QueueUrl=self._url, ReceiptHandle=each["receiptHandle"], VisibilityTimeout=seconds
-                    )
-        return found
-
-    def _outcome(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The records that are done with, the ones filtered out among them, and those that must come back."""
-        asked = [each for each in records if wanted(each, self.mapping.filters)]
-        done = [each for each in records if each not in asked]
-        if not asked:
-            return done, []
-        try:
-            outcome = self._run(self._reference, json.dumps({"Records": asked}), str(uuid.uuid4()))
-        except ServiceError as error:
-            log.error("%s was not invoked: %s: %s", self.mapping.function_arn, error.code, error.message)
-            return done, asked
-        ids = [each["messageId"] for each in asked]
-        failed = set(ids) if outcome.failed else set()
-        if not outcome.failed and self.mapping.reports_failures:
-            failed = failed_messages(outcome.payload, ids)
-        return (
-            done + [each for each in asked if each["messageId"] not in failed],
-            [each for each in asked if each["messageId"] in failed],
-        )

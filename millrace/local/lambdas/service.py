@@ -50,6 +50,10 @@ class Lambda:
         """What of Lambda must survive a restart: where there are queues to poll."""
         return self.queues
 
+    def describe(self, _method: str, _params: dict[str, Any]) -> dict[str, Any]:
+        """The internal route `lambda`: who reads the queues and who runs functions, now."""
+        return {"pollers": self.queues.describe(), "workers": self._pool.describe()}
+
     def start(self) -> None:
         self.queues.start()
 
