@@ -8,6 +8,8 @@ COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11
 ENVIRONMENTS := $(VENV)/environments
 XGBOOST := $(ENVIRONMENTS)/sagemaker-xgboost-3.2-0
 LAMBDA := $(ENVIRONMENTS)/lambda-python
+SERVER := $(ENVIRONMENTS)/model-server
+BENCHMARK := $(ENVIRONMENTS)/benchmark
 TOOLKIT := $(ENVIRONMENTS)/toolkit
 CHECKS := $(ENVIRONMENTS)/checks
 PARITY := $(ENVIRONMENTS)/parity
@@ -17,16 +19,17 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 IMAGE_PYTHONS := $(PYTHON312) python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python3.12)
 IS_312 := import sys; sys.exit(sys.version_info[:2] != (3, 12))
 PROBLEM := Millrace needs Python 3.11, 3.12 or 3.13, and none of these is one: $(strip $(PYTHONS)).
-SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(BIN)/millrace
+SETUP := $(VENV)/.packages $(XGBOOST)/.packages $(LAMBDA)/.packages $(SERVER)/.packages $(BIN)/millrace
 
 SEEDS ?= 200
 FIRST_SEED ?= 1
 WHERE ?= both
+WORKERS ?= 2
 DATA ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test chaos parity quality check lint gates lock synth cdk cdk-check clean distclean
+.PHONY: help setup demo test rollout chaos parity quality serving check lint gates lock synth cdk cdk-check clean distclean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +39,11 @@ setup: $(SETUP) ## make .venv: the toolbox and one environment per runtime (demo
 demo: setup ## everything once: deploy, drop data, run, approve, predict
 	@$(BIN)/millrace demo
 
-test: setup $(TOOLKIT)/.packages ## all tests
-	@$(BIN)/python -m pytest
+test: setup $(TOOLKIT)/.packages ## all tests, in two processes (about 2 GB each): make test WORKERS=4
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+rollout: setup ## three accounts, a canary under load, a bad model and its alarm, ending with a line of counts
+	@$(BIN)/millrace rollout
 
 chaos: setup ## seeded histories of uploads in which everything goes wrong: make chaos SEEDS=200 FIRST_SEED=1
 	@$(BIN)/python tests/chaos --seeds $(SEEDS) --first $(FIRST_SEED) --where $(WHERE)
@@ -50,6 +56,9 @@ quality: setup ## how good the models are on the public data: make quality DATA=
 		echo "DATA is '$(DATA)': name the folder with claims.csv, customers.csv and abalone.data" >&2; exit 2; \
 	fi
 	@$(XGBOOST)/bin/python benchmarks/quality.py "$(DATA)"
+
+serving: setup $(BENCHMARK)/.packages ## how fast the endpoint's server is, beside XGBoost alone and a FastAPI endpoint
+	@$(BIN)/python benchmarks/serving.py
 
 check: setup $(CHECKS)/.packages ## everything static: `lint` and `gates`, side by side
 	@$(MAKE) --no-print-directory --jobs 2 lint gates
@@ -76,6 +85,8 @@ lock: $(UV) ## pin the newest packages that the requirements*.in files allow
 	@$(COMPILE) requirements.in --output-file requirements.lock
 	@$(COMPILE) requirements-image.in --output-file requirements-image.lock
 	@$(COMPILE) requirements-lambda.in --output-file requirements-lambda.lock
+	@$(COMPILE) requirements-server.in --output-file requirements-server.lock
+	@$(COMPILE) requirements-benchmark.in --output-file requirements-benchmark.lock
 	@$(COMPILE) requirements-parity.in --output-file requirements-parity.lock
 	@$(COMPILE) requirements-checks.in --output-file requirements-checks.lock
 	@$(COMPILE) requirements-toolkit.in --override requirements-toolkit.override --output-file requirements-toolkit.lock
@@ -113,6 +124,8 @@ $(VENV)/.packages: requirements.lock $(UV)
 
 $(XGBOOST)/.packages: requirements-image.lock
 $(LAMBDA)/.packages: requirements-lambda.lock
+$(SERVER)/.packages: requirements-server.lock
+$(BENCHMARK)/.packages: requirements-benchmark.lock
 $(TOOLKIT)/.packages: requirements-toolkit.lock
 $(CHECKS)/.packages: requirements-checks.lock
 $(PARITY)/.packages: requirements-parity.lock | $(PARITY)/bin/python

@@ -9,5 +9,5 @@ tell_mistakes_plainly()
 settings = load()
 app = new_app()
 for account in settings.accounts:
-    AccountStage(app, account.name.capitalize(), account=account, models=settings.models)
+    AccountStage(app, account.name.capitalize(), account=account, settings=settings)
 app.synth()

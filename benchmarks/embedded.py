@@ -78,7 +78,7 @@ class Embedded:
             "AWS_DEFAULT_REGION": REGION,
             "MILLRACE_HOME": str(self.folder),
         }
-        command = [sys.executable, "-m", "millrace", "deploy", "--no-synth", "--assembly", str(assembly)]
+        command = [sys.executable, "-m", "millrace", "deploy", "Dev/*", "--no-synth", "--assembly", str(assembly)]
         return timed(command, env=env, cwd=ROOT)
 
     def stop(self) -> None:

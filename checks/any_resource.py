@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from checks.finding import Finding
@@ -40,20 +41,31 @@ def statements(templates: Templates) -> list[str]:
 def check(templates: Templates, reasons: Mapping[str, str]) -> Iterator[Finding]:
     found = statements(templates)
     for statement in found:
-        if not reasons.get(statement):
+        if not any(reason and fnmatchcase(statement, pattern) for pattern, reason in reasons.items()):
             yield _finding(
                 statement,
                 "the statement allows its actions on every resource, and no reason is written",
                 "write the resources out, or the reason into checks/accepted.toml ([[any_resource]])",
             )
-    for stale in set(reasons) - set(found):
-        yield _finding(stale, "no such statement exists any more", "remove it from checks/accepted.toml")
-    if len(found) > MOST_STATEMENTS:
-        yield _finding(
-            f"{len(found)} statements",
-            f"more than {MOST_STATEMENTS} statements allow something on every resource: {'; '.join(found)}",
-            "share a policy between roles (stacks/access.py), or write the resources out",
-        )
+    for pattern in reasons:
+        if not any(fnmatchcase(statement, pattern) for statement in found):
+            yield _finding(pattern, "no such statement exists any more", "remove it from checks/accepted.toml")
+    for account, held in _by_account(templates).items():
+        if len(held) > MOST_STATEMENTS:
+            yield _finding(
+                f"{len(held)} statements",
+                f"more than {MOST_STATEMENTS} statements of account {account} allow something on every resource: "
+                f"{'; '.join(held)}",
+                "share a policy between roles (stacks/access.py), or write the resources out",
+            )
+
+
+def _by_account(templates: Templates) -> dict[str, list[str]]:
+    accounts = sorted({template.account for template in templates.templates})
+    return {
+        account: statements(Templates(tuple(one for one in templates.templates if one.account == account)))
+        for account in accounts
+    }
 
 
 def _finding(resource: str, what: str, change: str) -> Finding:

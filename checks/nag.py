@@ -35,7 +35,7 @@ def synthesize(folder: Path) -> list[Finding]:
     loaded = load()
     app = new_app(outdir=folder)
     for account in loaded.accounts:
-        AccountStage(app, account.name.capitalize(), account=account, models=loaded.models)
+        AccountStage(app, account.name.capitalize(), account=account, settings=loaded)
     packs = [pack(app) for pack in PACKS]
     cdk.Validations.of(app).add_plugins(*packs)
     report = folder / REPORT

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 VERSION = 2
 MAX_CATEGORIES = 50
+LONGEST_SHOWN = 40
 UNKNOWN, MISSING = -1, -2
 LARGEST = float(np.finfo(np.float32).max)
 USUAL_CLASSES = {"0": 0, "1": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
@@ -181,8 +182,15 @@ def parse_classes(texts: Sequence[str], *, classes: Sequence[str], column: str) 
     except KeyError:
         row = next(i for i, text in enumerate(given) if text not in codes)
         raise DataError(
-            f"{texts[row]!r} is no class; allowed: {', '.join(codes)}: correct the row", column=column, row=row + 1
+            f"{_shown(texts[row])} is no class; allowed: {', '.join(codes)}: correct the row",
+            column=column,
+            row=row + 1,
         ) from None
+
+
+def _shown(text: str) -> str:
+    """The text, or its beginning: a message is no mirror of the data."""
+    return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}..."
 
 
 def _one_hot_names(column: Column) -> list[str]:
@@ -234,5 +242,5 @@ def _refuse_odd_numbers(texts: Sequence[str], column: str, missing: frozenset[st
 def _first_bad_number(texts: Sequence[str], column: str, missing: frozenset[str]) -> DataError:
     row = next(i for i, text in enumerate(texts) if text not in missing and number_of(text) is None)
     markers = ", ".join(repr(marker) for marker in sorted(missing)) or "none"
-    message = f"{texts[row]!r} is no number; allowed: finite decimal numbers and the missing markers ({markers})"
+    message = f"{_shown(texts[row])} is no number; allowed: finite decimal numbers and the missing markers ({markers})"
     return DataError(message, column=column, row=row + 1)

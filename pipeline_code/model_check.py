@@ -16,10 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIGESTS = "digests.json"
-CHECKED = ("model.json", "features.json", "decision.json")
+CODE = (
+    "answers", "explain", "features", "golden", "inference", "media", "model_check", "payload", "predictor", "quick",
+    "threshold",
+)  # fmt: skip
+CHECKED = ("model.json", "features.json", "decision.json", "golden.json", *(f"code/{name}.py" for name in CODE))
+NO_DIGEST = "none"
 LEAF, NO_PARENT = -1, 2**31 - 1
 """How XGBoost writes that a node has no children, or no parent."""
 LARGEST = float(np.finfo(np.float32).max)
+LARGEST_FILE = 1 << 30
 WHOLE = ("left_children", "right_children", "parents", "split_indices", "split_type")
 NUMBERS = ("split_conditions", "default_left", "base_weights", "loss_changes", "sum_hessian")
 CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
@@ -36,21 +42,38 @@ def digests_of(folder: Path) -> str:
     return json.dumps(found, indent=1) + "\n"
 
 
-def read_checked(folder: Path) -> dict[str, bytes]:
-    """The files by name, if they are the ones that digests.json names."""
+def read_checked(folder: Path, digest: str | None = None) -> dict[str, bytes]:
+    """The files by name, if they are the ones that digests.json names.
+
+    `digest` is the sha256 of digests.json that whoever deployed the model has seen, if they have ("none" if not):
+    someone who writes the files could write fitting digests too.
+    """
+    names = _read(folder, DIGESTS)
+    if digest and digest != NO_DIGEST and hashlib.sha256(names).hexdigest() != digest:
+        raise ModelError(
+            f"{DIGESTS} is not the one that MODEL_DIGEST names ({digest[:100]}): the archive was changed after it was "
+            "approved; restore it, or approve another version"
+        )
     try:
-        contents = {name: (folder / name).read_bytes() for name in CHECKED}
-        wanted = json.loads((folder / DIGESTS).read_bytes())
-    except FileNotFoundError as error:
-        raise ModelError(f"the model has no {Path(error.filename).name}; it must come from the Train step") from error
-    except ValueError as error:
+        wanted = json.loads(names)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{DIGESTS} is no JSON ({error}); it must come from the Train step") from error
+    contents = {name: _read(folder, name) for name in CHECKED}
     for name, content in contents.items():
         if not isinstance(wanted, dict) or wanted.get(name) != hashlib.sha256(content).hexdigest():
             raise ModelError(
                 f"{name} is not the file that {DIGESTS} names: it was changed after the training; restore the archive"
             )
     return contents
+
+
+def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(f"the model has no {name}; train it again with the Train step of this code")
+    if path.stat().st_size > LARGEST_FILE:
+        raise ModelError(f"{name} has {path.stat().st_size:,} bytes; at most {LARGEST_FILE:,} are read")
+    return path.read_bytes()
 
 
 def check_model(text: bytes) -> int:

@@ -13,17 +13,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/jsonlines"
-KINDS = (CSV, JSON, JSON_LINES)
-ANY = ("", "*/*", "application/*")
+from media import CSV, JSON_LINES, PayloadError, given
+
+MOST_BYTES = 100 << 20
+"""The longest request of a batch transform; an endpoint takes less."""
 LONGEST_SHOWN, LONGEST_NAME, MOST_LISTED = 40, 200, 50
 """What an answer tells of values and names: it is no mirror of the request."""
-
-
-class PayloadError(Exception):
-    def __init__(self, message: str, *, column: str | None = None, row: int | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.message, self.column, self.row, self.status = message, column, row, status
 
 
 def parse(
@@ -35,33 +30,18 @@ def parse(
     null: str | None = "",
 ) -> dict[str, list[str]]:
     """One list of texts per feature column; `null` is the text that stands for JSON's null."""
-    kind = _kind(content_type)
-    if kind not in KINDS:
-        raise PayloadError(f"content type {content_type!r} given; allowed: {', '.join(KINDS)}", status=415)
+    kind, header = given(content_type)
     text = _text(body)
     if kind == CSV:
-        return _parse_csv(text, names, ignored)
+        return _parse_csv(text, names, ignored, header)
     rows = _json_lines(text) if kind == JSON_LINES else _json_rows(text)
     return _columns(rows, names, ignored, null)
 
 
-def choose_accept(accept: str | None, content_type: str | None = None) -> str:
-    """The content type of the answer: the first one accepted that there is; by default JSON, or lines for lines."""
-    wanted = [part.partition(";")[0].strip().lower() for part in (accept or "").split(",")]
-    for kind in wanted:
-        if kind in KINDS:
-            return kind
-        if kind in ANY:
-            return JSON_LINES if _kind(content_type) == JSON_LINES else JSON
-    raise PayloadError(f"accept {accept!r} given; allowed: {', '.join(KINDS)}", status=406)
-
-
-def _kind(content_type: str | None) -> str:
-    return (content_type or JSON).partition(";")[0].strip().lower()
-
-
 def _text(body: str | bytes) -> str:
     """The toolkit's server decodes some bodies itself and puts U+FFFD where the bytes were no UTF-8."""
+    if len(body) > MOST_BYTES:
+        raise PayloadError(f"the body is larger than {MOST_BYTES:,} bytes; send the rows in parts", status=413)
     try:
         text = body if isinstance(body, str) else bytes(body).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -69,18 +49,26 @@ def _text(body: str | bytes) -> str:
     if "\ufffd" in text:
         raise PayloadError(f"the body is not UTF-8: a replacement character at position {text.index(chr(0xFFFD))}")
     text = text.removeprefix("\ufeff")
+    if text.startswith("\ufeff"):
+        raise PayloadError("the body begins with two byte order marks; send at most one")
     if not text.strip():
         raise PayloadError("the body is empty; send at least one row")
     return text
 
 
-def _parse_csv(text: str, names: Sequence[str], ignored: Sequence[str]) -> dict[str, list[str]]:
+def _parse_csv(
+    text: str, names: Sequence[str], ignored: Sequence[str], has_header: bool | None
+) -> dict[str, list[str]]:
+    """The first line is a header if one of its fields is a column's name, unless the content type tells."""
+    if "\0" in text:
+        raise PayloadError(f"the body is no CSV: it holds the character NUL at position {text.index(chr(0))}")
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
     except csv.Error as error:
         raise PayloadError(f"the body is no CSV: {error}") from error
-    known = {*names, *ignored}
-    has_header = any(field in known for field in lines[0])
+    if has_header is None:
+        known = {*names, *ignored}
+        has_header = any(field in known for field in lines[0])
     header = lines.pop(0) if has_header else list(names)
     if has_header:
         _check_columns(header, names, ignored)
@@ -112,7 +100,7 @@ def _json_lines(text: str) -> list[Any]:
 
 def _json(text: str, *, row: int | None = None) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+        return DECODER(text)
     except (ValueError, RecursionError) as error:
         what = "the body is no JSON" if row is None else "the line is no JSON"
         raise PayloadError(f"{what}: {error}", row=row) from error
@@ -184,3 +172,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         doubled, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise PayloadError(f"column {_shown(doubled)} is given twice", column=doubled)
     return result
+
+
+CONSTANTS = _no_constant
+DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique).decode
+"""JSON in which no number is NaN and no object names a column twice."""

@@ -32,6 +32,7 @@ BLUE, RED, GREY = "#1f6fb4", "#c23b22", "#888888"
 LABEL = "LABELNAME"
 """Stands for the label's name until the plot is drawn."""
 MOST_POINTS = 600
+WIDE = 20
 
 
 def roc(false_positive_rates: Sequence[float], true_positive_rates: Sequence[float], point: tuple[float, float]) -> str:
@@ -147,6 +148,20 @@ def residual_histogram(errors: NDArray[np.float64]) -> str:
         axes.hist(errors, bins=np.linspace(low - pad, high + pad, 41).tolist(), color=BLUE, alpha=0.8)
         axes.axvline(0, color="black", linewidth=0.9, linestyle="--")
         axes.set(xlabel="predicted minus actual", ylabel="test rows")
+
+    return _svg(draw)
+
+
+def latency(edges: Sequence[float], counts: Sequence[int], marks: Sequence[tuple[str, float]]) -> str:
+    """Milliseconds, on a scale of powers of ten if they are far apart; `counts` has one number less than `edges`."""
+
+    def draw(axes: Axes) -> None:
+        total = max(sum(counts), 1)
+        axes.stairs([count / total for count in counts], edges, fill=True, color=BLUE, alpha=0.8)
+        for (label, value), style in zip(marks, ("-", "--", ":"), strict=False):
+            axes.axvline(value, color="black", linewidth=0.9, linestyle=style, label=f"{label} {value:.3g} ms")
+        axes.set(xlabel="milliseconds", ylabel="share", xscale="log" if edges[-1] > WIDE * edges[0] else "linear")
+        axes.legend(loc="upper right", frameon=False)
 
     return _svg(draw)
 

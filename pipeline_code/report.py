@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import report_binary
 import report_multiclass
 import report_regression
 import report_run
-from bootstrap import Difference, difference
+from bootstrap import Difference, Measured, difference
 from report_html import Number, bar, code, interval, number, page, section, table
 from segments import METRICS as SEGMENT_METRICS
+from segments import Segment
 from verdict import BELOW_FLOOR, BETTER, FIRST, KEPT, TOO_FEW, figure, percent, signed
 from verdict_document import Evaluation
 
@@ -31,16 +33,35 @@ PROBLEMS: dict[str, Any] = {
 MOST_COLUMNS = 15
 
 
+class Told(Protocol):
+    """What the sections need that any measured set of rows has: the test part's, or a file's (analyze.py)."""
+
+    @property
+    def problem(self) -> str: ...
+
+    @property
+    def titles(self) -> dict[str, str]: ...
+
+    @property
+    def measured(self) -> Measured: ...
+
+    @property
+    def positives(self) -> int | None: ...
+
+    @property
+    def segments(self) -> Sequence[Segment]: ...
+
+
 def render(evaluation: Evaluation) -> str:
     transform, problem = evaluation.model.transform, PROBLEMS[evaluation.problem]
     parts = [
         _verdict(evaluation, problem.summary(evaluation.scores)),
         _data(evaluation),
-        _metrics(evaluation),
+        metrics_section(evaluation),
         *problem.sections(evaluation.scores, evaluation.model.decision, transform.label),
         _champion(evaluation),
         _gains(evaluation),
-        _segments(evaluation),
+        segments_section(evaluation),
         _drift(evaluation),
         _suspects(evaluation),
         _reproduce(evaluation),
@@ -68,7 +89,7 @@ def _data(evaluation: Evaluation) -> str:
     return section("Data", table((), rows))
 
 
-def _metrics(evaluation: Evaluation) -> str:
+def metrics_section(evaluation: Told) -> str:
     rows = []
     for name, title in evaluation.titles.items():
         estimate = evaluation.measured.estimate(name)
@@ -114,7 +135,7 @@ def _gains(evaluation: Evaluation) -> str:
     return section("What the model looks at", table(("column", "", "share of the gain"), rows))
 
 
-def _segments(evaluation: Evaluation) -> str:
+def segments_section(evaluation: Told) -> str:
     names = SEGMENT_METRICS[evaluation.problem]
     with_positives = evaluation.positives is not None
     header = ["column", "value", "rows", *(["positives"] if with_positives else [])]

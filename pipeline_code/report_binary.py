@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import plots
 from metrics_binary import BinaryScores, Confusion
-from report_html import figures, number, section, table
+from report_html import UNSEEN, figures, number, section, table
 from threshold import Decision
 
 
-def summary(scores: BinaryScores) -> str:
+def summary(scores: BinaryScores, rows: str = UNSEEN) -> str:
     confusion = scores.confusion()
     return (
-        f"It flags {confusion.flagged:,} of {scores.rows:,} rows the model has never seen and finds "
+        f"It flags {confusion.flagged:,} of {scores.rows:,} {rows} and finds "
         f"<strong>{confusion.true_positive:,} of {confusion.positives:,}</strong> positives."
     )
 

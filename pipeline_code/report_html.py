@@ -27,6 +27,7 @@ figure{margin:0}figcaption{font-weight:600}svg{max-width:100%;height:auto}
 pre{background:#f5f5f5;padding:.6rem 1rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
 .quiet{color:#555}
 """
+UNSEEN = "rows the model has never seen"
 
 
 class Html(str):

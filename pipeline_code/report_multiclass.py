@@ -6,15 +6,15 @@ from html import escape
 
 import plots
 from metrics_multiclass import MulticlassScores
-from report_html import figures, number, section, table
+from report_html import UNSEEN, figures, number, section, table
 from threshold import Decision
 
 
-def summary(scores: MulticlassScores) -> str:
+def summary(scores: MulticlassScores, rows: str = UNSEEN) -> str:
     right = int((scores.predicted == scores.labels).sum())
     return (
         f"It names the right one of {len(scores.classes)} classes for <strong>{right:,} of {scores.rows:,}</strong> "
-        "rows the model has never seen."
+        f"{rows}."
     )
 
 

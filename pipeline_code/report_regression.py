@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import plots
 from metrics_regression import RegressionScores
-from report_html import figures, section
+from report_html import UNSEEN, figures, section
 from threshold import Decision
 from verdict import figure
 
 
-def summary(scores: RegressionScores) -> str:
+def summary(scores: RegressionScores, rows: str = UNSEEN) -> str:
     size = abs(scores.errors)
     within = float((size <= size.mean()).mean())
     return (
-        f"On {scores.rows:,} rows the model has never seen it is off by <strong>{figure(float(size.mean()))}</strong> "
+        f"On {scores.rows:,} {rows} it is off by <strong>{figure(float(size.mean()))}</strong> "
         f"on average; {within:.0%} of the rows are nearer than that."
     )
 

@@ -7,7 +7,7 @@ by stopping early on the AUC and by a threshold that knows what a mistake costs.
 hyperparameters.py   the arguments
 fit.py, features.py  the transform of raw rows, as Preprocess has counted for it
 training_data.py     the rows as XGBoost takes them; cluster.py several instances
-threshold.py         decision.json; data_profile.py profile.json; model_check.py digests.json
+threshold.py         decision.json; data_profile.py profile.json; golden.py golden.json; model_check.py digests.json
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from typing import Any
 
 import data_profile
 import fit
+import golden
+import inference
 import numpy as np
 import parts
 import xgboost
 from cluster import Cluster
 from failure import telling_failures
-from features import DataError, FeatureTransform
+from features import Columns, DataError, FeatureTransform
 from hyperparameters import OBJECTIVES, Hyperparameters, read_arguments
-from model_check import DIGESTS, digests_of
+from model_check import CODE, DIGESTS, digests_of
 from numpy.typing import NDArray
 from shortage import shortage_of
 from threshold import Costs, Decision, choose_threshold
 from training_data import EncodedPart
 from training_metrics import measure
 
-INFERENCE_CODE = ("inference.py", "model_check.py", "payload.py", "features.py", "threshold.py")
 ROWS_PER_THREAD = 50_000
 PRINT_ROUNDS, PRINT_SECONDS = 20, 2.0
 
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "features.json": transform.to_json(),
             "decision.json": decision.to_json(),
             "profile.json": data_profile.profile_of(rows, transform).to_json(),
+            golden.GOLDEN: golden_rows(trained.booster, transform, decision, rows),
         }
         _write(arguments.model_dir, trained.booster, written)
 
@@ -137,6 +139,15 @@ def decide(trained: Trained, validation: EncodedPart, problem: str, costs: Costs
     return replace(found, problem=problem, validation_metric=trained.metric, validation_value=trained.validation)
 
 
+def golden_rows(booster: xgboost.Booster, transform: FeatureTransform, decision: Decision, rows: Columns) -> str:
+    """golden.json: some of the rows, and what the endpoint must answer to them."""
+    sample = golden.sample(rows, transform.names)
+    places = golden.choose(booster.inplace_predict(transform.encode(sample)))
+    chosen = golden.texts_of(sample, places, transform)
+    columns = {name: [row[name] for row in chosen] for name in transform.names}
+    return golden.to_json(chosen, inference.Model(booster, transform, decision).answers(columns))
+
+
 class Progress(xgboost.callback.TrainingCallback):
     """Prints the validation metric now and then, so that one can watch a job without reading every round."""
 
@@ -166,9 +177,9 @@ def _write(folder: Path, booster: xgboost.Booster, texts: Mapping[str, str]) -> 
     booster.save_model(folder / "model.json")
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    for name in CODE:
+        shutil.copyfile(Path(__file__).resolve().parent / f"{name}.py", code / f"{name}.py")
     (folder / DIGESTS).write_text(digests_of(folder), encoding="utf-8")
-    for name in INFERENCE_CODE:
-        shutil.copyfile(Path(__file__).resolve().parent / name, code / name)
 
 
 if __name__ == "__main__":

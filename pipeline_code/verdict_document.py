@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def verdict(evaluation: Evaluation) -> dict[str, Any]:
             "min_support": gate.min_support,
             "confidence": gate.confidence,
         },
-        "metrics": _estimates(evaluation, evaluation.measured),
+        "metrics": estimates_of(evaluation.titles, evaluation.measured),
         "threshold": model.decision.threshold,
         "champion": _champion(evaluation),
         "artifact": {"sha256": model.sha256, "bytes": model.bytes, "rounds": model.rounds},
@@ -119,14 +119,15 @@ def _champion(evaluation: Evaluation) -> dict[str, Any] | None:
     measured = evaluation.champion_measured
     return {
         "version": champion.version,
-        "metrics": _estimates(evaluation, measured) if measured else {},
+        "metrics": estimates_of(evaluation.titles, measured) if measured else {},
         "difference": {name: rounded(value) for name, value in asdict(gap).items()} if gap else None,
         "problem": champion.problem,
     }
 
 
-def _estimates(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
-    return {name: _estimate(measured.estimate(name)) for name in evaluation.titles}
+def estimates_of(titles: Iterable[str], measured: Measured) -> dict[str, Any]:
+    """The metrics of these names with their intervals, as JSON holds them."""
+    return {name: _estimate(measured.estimate(name)) for name in titles}
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:

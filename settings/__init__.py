@@ -4,22 +4,28 @@ from settings.account import AccountSettings, QueueSettings
 from settings.alarms import AccountAlarms, ModelAlarms
 from settings.costs import CostSettings
 from settings.data import ColumnRange, DataSettings
+from settings.endpoint import EndpointSettings
 from settings.errors import Problem, SettingsError
 from settings.gate import GateSettings
 from settings.loader import Settings, load
 from settings.model import ModelSettings
+from settings.network import NetworkSettings
+from settings.promotion import APPROVAL
 from settings.trigger import TriggerSettings
 from settings.tuning import TuningRange, TuningSettings
 
 __all__ = [
+    "APPROVAL",
     "AccountAlarms",
     "AccountSettings",
     "ColumnRange",
     "CostSettings",
     "DataSettings",
+    "EndpointSettings",
     "GateSettings",
     "ModelAlarms",
     "ModelSettings",
+    "NetworkSettings",
     "Problem",
     "QueueSettings",
     "Settings",

@@ -29,10 +29,14 @@ class ModelAlarms:
     model_age_hours: int
 
 
-def read_account_alarms(reader: Reader) -> AccountAlarms:
+def read_account_alarms(reader: Reader, *, trains: bool = True) -> AccountAlarms:
+    """An account that trains nothing has no schedule that could be silent."""
+    silent = "schedule_silent_hours"
+    if not trains:
+        reader.refuse(silent, "is set, but this account trains nothing, so it has no schedule; take it out")
     alarms = AccountAlarms(
         emails=reader.texts("emails", check=wrong_address, empty=True),
-        schedule_silent_hours=reader.integer("schedule_silent_hours", low=2, high=LONGEST_SILENCE),
+        schedule_silent_hours=reader.integer(silent, low=2, high=LONGEST_SILENCE) if trains else 0,
     )
     reader.close()
     return alarms

@@ -2,7 +2,7 @@
 
 `pipeline_code/definition.py` takes the defaults of the pipeline's parameters from it, `spec()`
 travels with the step code, `trigger_spec()` with the function that starts the pipeline, and the stacks take
-the tables, the endpoint and the name.
+the tables and the name. What serves it in an account: `Settings.endpoint`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 from settings.alarms import ModelAlarms
 from settings.costs import CostSettings
 from settings.data import DataSettings
+from settings.deploy import DeploySettings
+from settings.endpoint import ModelEndpoint
 from settings.gate import GateSettings
 from settings.hyperparameters import HyperparameterSettings
 from settings.trigger import TriggerSettings
@@ -31,15 +33,6 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True)
-class EndpointSettings:
-    """What serves the model; `supported_instance_types` is what the registry allows for it."""
-
-    instance_type: str
-    instance_count: int
-    supported_instance_types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class ModelSettings:
     """One model, and the face `pipeline_code/definition.py` asks for."""
 
@@ -53,7 +46,8 @@ class ModelSettings:
     costs: CostSettings | None
     gate: GateSettings
     cache_expire_after: str
-    endpoint: EndpointSettings
+    endpoint: ModelEndpoint
+    deploy: DeploySettings
     trigger: TriggerSettings
     alarms: ModelAlarms
 

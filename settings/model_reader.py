@@ -9,9 +9,11 @@ from settings.alarms import read_model_alarms
 from settings.cache import read_cache
 from settings.costs import read_costs
 from settings.data import DataSettings, read_data
+from settings.deploy import read_deploy
+from settings.endpoint import read_model_endpoint
 from settings.gate import read_gate
 from settings.hyperparameters import read_hyperparameters
-from settings.model import ComputeSettings, EndpointSettings, ModelSettings
+from settings.model import ComputeSettings, ModelSettings
 from settings.problem_types import PROBLEMS
 from settings.reader import Reader
 from settings.trigger import TriggerSettings, read_trigger
@@ -44,7 +46,8 @@ def read_model(name: str, reader: Reader) -> ModelSettings:
         costs=read_costs(reader, problem),
         gate=read_gate(reader.table("gate"), problem),
         cache_expire_after=read_cache(reader.table("cache", optional=True)),
-        endpoint=_endpoint(reader.table("endpoint")),
+        endpoint=read_model_endpoint(reader.table("endpoint")),
+        deploy=read_deploy(reader.table("deploy", optional=True)),
         trigger=trigger,
         alarms=read_model_alarms(reader.table("alarms"), trigger),
     )
@@ -94,23 +97,3 @@ def _compute(reader: Reader, kind: str) -> ComputeSettings:
         reader.problem("instance_type", f"is {compute.instance_type!r}; {wrong}")
     reader.close()
     return compute
-
-
-def _endpoint(reader: Reader) -> EndpointSettings:
-    allowed = names.instance_types(names.ENDPOINT)
-    supported = names.instance_types(names.TRANSFORM)
-    endpoint = EndpointSettings(
-        instance_type=reader.text("instance_type", allowed=allowed),
-        instance_count=reader.integer("instance_count", low=1, high=100),
-        supported_instance_types=reader.texts(
-            "supported_instance_types", check=lambda text: names.wrong_member(text, allowed & supported)
-        ),
-    )
-    keys = ("instance_type", "supported_instance_types")
-    if reader.good(*keys) and endpoint.instance_type not in endpoint.supported_instance_types:
-        reader.problem("supported_instance_types", f"lacks {endpoint.instance_type!r}, the endpoint's own; add it")
-    elif reader.good(*keys) and (wrong := names.wrong_volume(endpoint.supported_instance_types[0])):
-        first = endpoint.supported_instance_types[0]
-        reader.problem("supported_instance_types", f"begins with {first!r}, which scores batches; {wrong}")
-    reader.close()
-    return endpoint

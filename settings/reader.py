@@ -32,6 +32,15 @@ class Reader:
         self._read: set[str] = set()
         self._bad: set[str] = set()
 
+    @property
+    def file(self) -> str:
+        return self._file
+
+    @property
+    def path(self) -> str:
+        """The table's own key in the file."""
+        return self._path
+
     def text(
         self, key: str, *, allowed: Collection[str] = (), check: Check | None = None, default: str | None = None
     ) -> str:
@@ -47,8 +56,8 @@ class Reader:
     def integer(self, key: str, *, low: int, high: int, default: int | None = None) -> int:
         return self._between(key, self._get(key, int, low, default), low, high)
 
-    def one_of(self, key: str, allowed: Collection[int]) -> int:
-        value = self._get(key, int, min(allowed))
+    def one_of(self, key: str, allowed: Collection[int], *, default: int | None = None) -> int:
+        value = self._get(key, int, min(allowed), default)
         if key not in self._bad and value not in allowed:
             self.problem(key, f"is {value}; allowed: {', '.join(map(str, sorted(allowed)))}")
         return value
@@ -66,8 +75,8 @@ class Reader:
         """A number from `low` to `high`; `above` and `below` leave out the ends."""
         return self._between(key, self._get(key, float, low, default), low, high, above=above, below=below)
 
-    def flag(self, key: str) -> bool:
-        return self._get(key, bool, False)
+    def flag(self, key: str, *, default: bool | None = None) -> bool:
+        return self._get(key, bool, False, default)
 
     def texts(
         self,
@@ -126,6 +135,9 @@ class Reader:
 
     def holds(self, key: str) -> bool:
         return key in self._values
+
+    def is_table(self, key: str) -> bool:
+        return isinstance(self._values.get(key), dict)
 
     def refuse(self, key: str, why: str) -> None:
         """Note a key that other settings rule out, if it is there."""

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.account_stack import AccountStack
 from stacks.boundary import Boundary
 from stacks.naming import Naming
 from stacks.permissions import allow, pull_images, report_metrics
+from stacks.registry import Registry
 
 
-class AccessStack(Stack):
+class AccessStack(AccountStack):
     """The shared policies hold the grants that cannot be limited to resources: each is written once."""
 
-    def __init__(self, scope: Construct, id_: str, *, naming: Naming, image_repositories: Sequence[str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        naming: Naming,
+        registry: Registry,
+        others: Sequence[Naming],
+        captures: bool,
+        scales: bool,
+        answers_pipelines: bool,
+        image_repositories: Sequence[str],
+    ) -> None:
         super().__init__(scope, id_, description="Millrace: what all roles share")
-        self.boundary = Boundary(self, "Boundary", naming=naming).policy
+        self.boundary = Boundary(
+            self,
+            "Boundary",
+            naming=naming,
+            registry=registry,
+            others=others,
+            captures=captures,
+            scales=scales,
+            answers_pipelines=answers_pipelines,
+        ).policy
         self.pull_images = iam.ManagedPolicy(
             self,
             "PullImages",

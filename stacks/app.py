@@ -20,9 +20,6 @@ def new_app(*, outdir: Path | None = None) -> cdk.App:
         outdir=str(outdir or chosen or REPOSITORY / "cdk.out"),
         context=json.loads((REPOSITORY / "cdk.json").read_text("utf-8"))["context"],
         analytics_reporting=False,
-        # The CLI checks the bootstrap version from the manifest; the rule in the template would make every
-        # update read a parameter from SSM, which the role that updates the serving stacks may not do.
-        default_stack_synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
     )
     cdk.Validations.of(app).add_plugins(MillraceControls())
     return app

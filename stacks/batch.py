@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -19,6 +19,7 @@ from constructs import Construct
 from pipeline_code import definition_batch
 from settings import ModelSettings
 from stacks.access import AccessStack
+from stacks.account_stack import AccountStack
 from stacks.definition_validator import require_valid
 from stacks.hourly_schedule import send_on_schedule
 from stacks.log_group import LogGroup
@@ -47,7 +48,7 @@ PROCESSING_LOGS, TRANSFORM_LOGS = "/aws/sagemaker/ProcessingJobs", "/aws/sagemak
 JSON_LINES = (".jsonl", ".ndjson")
 
 
-class BatchStack(Stack):
+class BatchStack(AccountStack):
     """`millrace-<account>-batch-pipeline` creates the jobs, `millrace-<account>-batch-job` is what runs in them."""
 
     def __init__(
@@ -62,9 +63,10 @@ class BatchStack(Stack):
         key: kms.IKey,
         raw_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
+        artifact_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: scores uploaded files with the live model")
-        self._key, self._raw, self._artifacts = key, raw_bucket, artifact_bucket
+        self._raw, self._artifacts, self._key = raw_bucket, artifact_bucket, artifact_key
         self._names = [model.name for model in models]
         self._resolve_champion_arn = resolve_champion_arn
         LogGroup(self, "TransformJobLogs", name=TRANSFORM_LOGS, naming=naming, key=key)
@@ -89,7 +91,7 @@ class BatchStack(Stack):
         )
         for model in models:
             self._pipeline(model, codes[model.name], pipeline_role.arn, job_role.arn)
-        self.worker = self._worker(naming, models)
+        self.worker = self._worker(naming, models, key)
         send_on_schedule(
             self,
             self.worker,
@@ -122,7 +124,7 @@ class BatchStack(Stack):
             role_arn=role_arn,
         )
 
-    def _worker(self, naming: Naming, models: Sequence[ModelSettings]) -> WorkerQueue:
+    def _worker(self, naming: Naming, models: Sequence[ModelSettings], key: kms.IKey) -> WorkerQueue:
         worker = Worker(
             package="start_batch",
             description="Copies an uploaded file and starts the batch pipeline of its model on it",
@@ -133,7 +135,7 @@ class BatchStack(Stack):
             statements=self._worker_statements(),
             sends=True,
         )
-        queue = WorkerQueue(self, "StartBatch", naming=naming, worker=worker, key=self._key)
+        queue = WorkerQueue(self, "StartBatch", naming=naming, worker=worker, key=key)
         queue.receive(*(self._upload_rule(naming, model) for model in models))
         return queue
 
@@ -162,6 +164,7 @@ class BatchStack(Stack):
             allow("s3:GetObject", "s3:GetObjectVersion", on=[self._raw.arn_for_objects(f"{BATCH}*")]),
             list_objects(self._artifacts, *written),
             write_objects(self._artifacts, *written),
+            use_key(self._key),
             allow("sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution", on=pipelines),
         ]
 

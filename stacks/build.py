@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -12,6 +12,8 @@ from constructs import Construct
 
 from settings import ModelSettings
 from stacks.access import AccessStack
+from stacks.account_stack import AccountStack
+from stacks.grants import Grants
 from stacks.log_group import LogGroup
 from stacks.model_pipeline import ModelPipeline
 from stacks.naming import Naming
@@ -37,7 +39,7 @@ TUNING_NAMES = ("*-Tune-*", "*-tune-*")
 """A tuning job, whose name is short, is named <execution>-<step>-... instead; AWS shows both spellings."""
 
 
-class BuildStack(Stack):
+class BuildStack(AccountStack):
     """`millrace-<account>-pipeline` creates the jobs, `millrace-<account>-job` is what runs inside them."""
 
     def __init__(
@@ -48,20 +50,24 @@ class BuildStack(Stack):
         naming: Naming,
         models: Sequence[ModelSettings],
         access: AccessStack,
+        grants: Grants,
+        endpoints: Mapping[str, str],
         key: kms.IKey,
         artifact_bucket: s3.IBucket,
+        artifact_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: pipelines and the model registry")
-        self._key, self._artifacts = key, artifact_bucket
+        self._artifacts, self._key = artifact_bucket, artifact_key
         for kind in JOBS.values():
             LogGroup(self, f"{kind}Logs", name=log_group_name(kind), naming=naming, key=key)
         self.functions = PipelineFunctions(
             self,
             "Functions",
             naming=naming,
-            models=[model.name for model in models],
+            endpoints=endpoints,
             key=key,
             artifact_bucket=artifact_bucket,
+            artifact_key=artifact_key,
             list_versions=access.list_versions,
         )
         codes = {model.name: StepCode(self, f"Code-{model.name}", model_spec=model.spec()) for model in models}
@@ -92,8 +98,9 @@ class BuildStack(Stack):
                 functions=self.functions,
                 role_arn=pipeline_role.arn,
                 job_role_arn=job_role.arn,
-                key=key,
+                key=artifact_key,
                 artifact_bucket=artifact_bucket,
+                group_policy=grants.of_group(model.name),
             )
 
     def _job_statements(self, codes: Sequence[StepCode], names: Sequence[str]) -> list[iam.PolicyStatement]:

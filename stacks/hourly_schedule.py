@@ -1,4 +1,4 @@
-"""A schedule that sends one message to a worker's queue, for what no event told. `trigger.py`, `batch.py` use it."""
+"""A schedule that sends one message to a worker's queue, for what no event told. The stacks of workers use it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from stacks.worker_queue import WorkerQueue
 
 
 def send_on_schedule(
-    stack: Stack, worker: WorkerQueue, *, naming: Naming, prefix: str, description: str, message: Mapping[str, Any]
+    stack: Stack,
+    worker: WorkerQueue,
+    *,
+    naming: Naming,
+    prefix: str,
+    description: str,
+    message: Mapping[str, Any],
+    expression: str = "",
 ) -> None:
-    """As often as the account's settings say; `prefix` stands before the names of the schedule and its role."""
+    """As often as `expression` or else the account's settings say; `prefix` begins the names of schedule and role."""
     role = ServiceRole(
         stack,
         "SchedulerRole",
@@ -36,7 +43,7 @@ def send_on_schedule(
         "Schedule",
         name=naming.of(f"{prefix}hourly"),
         description=description,
-        schedule_expression=naming.account.schedule,
+        schedule_expression=expression or naming.account.schedule,
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         state="ENABLED",
         target=scheduler.CfnSchedule.TargetProperty(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
@@ -34,6 +36,7 @@ class ModelPipeline(Construct):
         job_role_arn: str,
         key: kms.IKey,
         artifact_bucket: s3.IBucket,
+        group_policy: Sequence[iam.PolicyStatement] = (),
     ) -> None:
         super().__init__(scope, id_)
         text = definition.build(model, region=Stack.of(self).region)
@@ -63,6 +66,7 @@ class ModelPipeline(Construct):
             "Group",
             model_package_group_name=model.name,
             model_package_group_description=f"Registered versions of {model.name}",
+            model_package_group_policy=iam.PolicyDocument(statements=list(group_policy)) if group_policy else None,
         )
         pipeline.add_resource_dependency(group)  # a run registers into the group
 

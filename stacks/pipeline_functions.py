@@ -5,6 +5,7 @@ A step waits for the answer, so there is no queue before them; a failure fails t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -49,11 +50,13 @@ class PipelineFunctions(Construct):
         id_: str,
         *,
         naming: Naming,
-        models: Sequence[str],
+        endpoints: Mapping[str, str],
         key: kms.IKey,
         artifact_bucket: s3.IBucket,
+        artifact_key: kms.IKey,
         list_versions: iam.IManagedPolicy,
     ) -> None:
+        """`endpoints`: the name of each model's endpoint."""
         super().__init__(scope, id_)
         self._naming, self._key = naming, key
         self.placeholder = Placeholder(self, "NoChampion")
@@ -70,17 +73,21 @@ class PipelineFunctions(Construct):
         champion = StepFunction(
             package="resolve_champion",
             description="Finds the version of a model that a new one has to beat",
-            statements=self._champion_statements(models, artifact_bucket),
+            statements=self._champion_statements(endpoints, artifact_bucket),
             environment={
                 "ARTIFACT_BUCKET": artifact_bucket.bucket_name,
                 "PLACEHOLDER_URI": self.placeholder.s3_object_url,
+                "ENDPOINTS": json.dumps(endpoints),
             },
             shared=[list_versions],
         )
         verdict = StepFunction(
             package="read_verdict",
             description="Hands what Evaluate found out to the registry",
-            statements=[allow("s3:GetObject", on=[artifact_bucket.arn_for_objects(VERDICTS)])],
+            statements=[
+                allow("s3:GetObject", on=[artifact_bucket.arn_for_objects(VERDICTS)]),
+                allow("kms:Decrypt", on=[artifact_key.key_arn]),
+            ],
         )
         self.names = [naming.of(function.package.replace("_", "-")) for function in (champion, verdict)]
         self.resolve_champion_arn, self.read_verdict_arn = (self._make(one) for one in (champion, verdict))
@@ -126,15 +133,18 @@ class PipelineFunctions(Construct):
             )
         return made.function_arn
 
-    def _champion_statements(self, models: Sequence[str], artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
+    def _champion_statements(self, endpoints: Mapping[str, str], artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
         """See what is served and registered; models themselves are listed, never read."""
         return [
-            allow("sagemaker:DescribeEndpoint", on=[self._arn("endpoint", name) for name in models]),
+            allow("sagemaker:DescribeEndpoint", on=[self._arn("endpoint", name) for name in endpoints.values()]),
             allow(
-                "sagemaker:DescribeEndpointConfig", on=[self._arn("endpoint-config", f"{name}-*") for name in models]
+                "sagemaker:DescribeEndpointConfig",
+                on=[self._arn("endpoint-config", f"{model}-*") for model in endpoints],
             ),
-            allow("sagemaker:DescribeModel", on=[self._arn("model", f"{name}-*") for name in models]),
-            allow("sagemaker:DescribeModelPackage", on=[self._arn("model-package", f"{name}/*") for name in models]),
+            allow("sagemaker:DescribeModel", on=[self._arn("model", f"{model}-*") for model in endpoints]),
+            allow(
+                "sagemaker:DescribeModelPackage", on=[self._arn("model-package", f"{model}/*") for model in endpoints]
+            ),
             allow("s3:ListBucket", on=[artifacts.bucket_arn], when={"StringLike": {"s3:prefix": [f"{RUNS}*"]}}),
         ]
 

@@ -40,6 +40,7 @@ class SecureBucket(s3.Bucket):
             lifecycle_rules=list(lifecycle_rules),
         )
         self.name = name
+        self.key = key
 
     def announce_objects(self) -> None:
         """Send the bucket's events to EventBridge: natively, where CDK's own switch adds a helper function."""

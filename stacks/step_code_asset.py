@@ -26,7 +26,7 @@ from constructs import Construct
 CODE_FOLDER = Path(__file__).parent.parent / "pipeline_code"
 MAIN = "__main__.py"
 SPEC = "model_spec.json"
-DEPLOY_SIDE = "definition"
+ELSEWHERE = ("definition", "analyze")
 _STORED_BLOCK = 65_535
 
 
@@ -72,8 +72,8 @@ class StepCode(Construct):
 
 
 def step_files(folder: Path, model_spec: Mapping[str, Any]) -> dict[str, bytes]:
-    """What runs inside SageMaker: every module of the folder but the deploy side's `definition*.py`, and the spec."""
-    names = sorted(path.name for path in folder.glob("*.py") if not path.name.startswith(DEPLOY_SIDE))
+    """What runs inside SageMaker: all modules but `definition*.py` and `analyze*.py`, and the spec."""
+    names = sorted(path.name for path in folder.glob("*.py") if not path.name.startswith(ELSEWHERE))
     if MAIN not in names:
         found = ", ".join(names) or "no modules"
         raise ValueError(f"{folder} is not the step code: it has no {MAIN} ({found}); name the pipeline_code folder")

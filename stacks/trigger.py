@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,9 +13,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from settings import ModelSettings
+from stacks.account_stack import AccountStack
 from stacks.hourly_schedule import send_on_schedule
 from stacks.naming import Naming
-from stacks.permissions import allow, read_objects, write_objects
+from stacks.permissions import allow, read_objects, use_key, write_objects
 from stacks.worker_queue import Rule, Worker, WorkerQueue
 
 RAW, INPUTS, QUARANTINE = "raw/", "inputs/", "quarantine/"
@@ -25,7 +26,7 @@ MODELS = "models.json"
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
-class TriggerStack(Stack):
+class TriggerStack(AccountStack):
     """Upload, end of a run -> EventBridge rules -> queue -> `start_pipeline`; the schedule sends to the same queue."""
 
     def __init__(
@@ -38,6 +39,7 @@ class TriggerStack(Stack):
         key: kms.IKey,
         raw_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
+        artifact_key: kms.IKey,
         ledger: dynamodb.ITable,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: starts a run when there is new data")
@@ -54,6 +56,7 @@ class TriggerStack(Stack):
             files={MODELS: {model.name: model.trigger_spec() for model in models}},
             statements=[
                 *_file_statements(raw_bucket, artifact_bucket),
+                use_key(artifact_key),
                 _ledger_statement(ledger),
                 *self._run_statements([model.name for model in models]),
                 _metric_statement(),

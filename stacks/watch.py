@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from settings import ModelSettings
+from stacks.account_stack import AccountStack
 from stacks.alarm_topic import AlarmTopic
-from stacks.naming import Naming
+from stacks.forward import Forward
+from stacks.naming import FORWARD, Naming
 from stacks.pipeline_functions import PipelineFunctions
 from stacks.trigger import NAMESPACE
 from stacks.worker_queue import WorkerQueue
@@ -22,8 +24,8 @@ QUEUE_AGE_MINUTES = 45
 """Longer than a message needs that is retried once after a crash: it is hidden for six times the function's limit."""
 
 
-class WatchStack(Stack):
-    """Queues and functions, the schedule, and the age of each model."""
+class WatchStack(AccountStack):
+    """Queues and functions; where models are trained also the schedule, their age and what other accounts were told."""
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class WatchStack(Stack):
         models: Sequence[ModelSettings],
         workers: Sequence[WorkerQueue],
         functions: Sequence[PipelineFunctions],
+        forward: Forward | None = None,
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_, description="Millrace: alarms")
@@ -43,9 +46,12 @@ class WatchStack(Stack):
             self._watch_worker(worker)
         for called in functions:
             self._watch_functions(called)
-        self._watch_schedule()
-        for model in models:
-            self._watch_age(model)
+        if forward:
+            self._watch_forward(forward)
+        if naming.account.trains:
+            self._watch_schedule()
+            for model in models:
+                self._watch_age(model)
 
     def _watch_worker(self, worker: WorkerQueue) -> None:
         purpose = worker.name.removeprefix(self._naming.of(""))
@@ -67,6 +73,16 @@ class WatchStack(Stack):
         self._watch_dead_letters(
             functions.dead_letters_name,
             "A pipeline's function was called by someone who did not wait, and it failed",
+        )
+
+    def _watch_forward(self, forward: Forward) -> None:
+        """Rings once for each failure, not while it is kept: an account that is not deployed yet misses nothing."""
+        self._alarm(
+            "forward-failed",
+            "Another account was not told of a version: it is not deployed, or its bus does not let "
+            f"{self._naming.of(FORWARD)} in; it asks the registry once it is deployed, and every hour from then on",
+            metric=_metric("AWS/SQS", "NumberOfMessagesSent", "Sum", QueueName=forward.dead_letters_name),
+            over=0,
         )
 
     def _watch_dead_letters(self, queue: str, description: str) -> None:

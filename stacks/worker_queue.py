@@ -1,4 +1,4 @@
-"""A queue and the Lambda function that works it off. The trigger, the deploy and the batch stack have one.
+"""A queue and the Lambda function that works it off. The trigger, the deploy and the batch stack have them.
 
 Rules and schedules send to the queue, never to the function: what fails is retried, and then kept in the
 dead-letter queue instead of being lost.
@@ -51,11 +51,13 @@ class Worker:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which events of the default bus go to the queue."""
+    """Which events of a bus go to the queue."""
 
     name: str
     description: str
     pattern: Mapping[str, Any]
+    bus: str | None = None
+    """The name of a bus of our own; the account's default one if there is none."""
 
 
 class WorkerQueue(Construct):
@@ -82,10 +84,11 @@ class WorkerQueue(Construct):
             statements=[*self._own_statements(log_group, worker), *worker.statements],
             shared=worker.shared,
         )
+        self._worker = self._function(worker, role, log_group)
         lambda_.EventSourceMapping(
             self,
             "Mapping",
-            target=self._function(worker, role, log_group),
+            target=self._worker,
             event_source_arn=self.queue.queue_arn,
             batch_size=BATCH_SIZE,
             max_batching_window=Duration.seconds(naming.account.queue.batch_window_seconds),
@@ -94,7 +97,7 @@ class WorkerQueue(Construct):
         )
 
     def receive(self, *rules: Rule) -> None:
-        """Send the events of the default bus that match one of the rules to the queue; to be called once."""
+        """Send the events that match one of the rules to the queue; to be called once."""
         made = [self._rule(rule) for rule in rules]
         for queue in (self.queue, self.dead_letters):
             queue.add_to_resource_policy(
@@ -113,6 +116,7 @@ class WorkerQueue(Construct):
             f"Rule-{rule.name}",
             name=rule.name,
             description=rule.description,
+            event_bus_name=rule.bus,
             event_pattern=rule.pattern,
             state="ENABLED",
             targets=[
@@ -127,6 +131,10 @@ class WorkerQueue(Construct):
                 )
             ],
         )
+
+    @property
+    def function_arn(self) -> str:
+        return self._worker.function_arn
 
     def send_statements(self) -> list[iam.PolicyStatement]:
         """What a role needs to put messages, and undeliverable ones, into the queues."""

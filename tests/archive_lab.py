@@ -12,6 +12,8 @@ SOUND = {
     "features.json": b"{}",
     "decision.json": b"{}",
     "profile.json": b"{}",
+    "golden.json": b"{}",
+    "digests.json": b'{"model.json": "digest"}',
     "code/inference.py": b"x = 1\n",
 }
 

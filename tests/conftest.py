@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,28 @@ REGION = "ap-northeast-2"
 for name in [name for name in os.environ if name.startswith(("AWS_", "MILLRACE_"))]:
     del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+# A shell's background jobs are deaf to SIGINT, and so would be what the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The dearest first: a worker that begins one of them at the end is waited for by the other.
+FIRST = ("e2e", "chaos", "local", "stacks", "steps")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the folders; within them everything stays as it is, whole files go to one worker."""
+
+    def turn(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
+        return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+    items.sort(key=turn)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file's bytes may hold the time at which a worker made them: all workers must find the same tests."""
+    return argname if isinstance(val, bytes) and len(val) > 20 else None
 
 
 class Embedded:

@@ -187,7 +187,7 @@ class EndpointLab(Lab):
         }
         return self.put(f"{name}/{uuid.uuid4().hex}/model.tar.gz", tar_gz(files))
 
-    def config(self, name: str, url: str | None = None, **model: Any) -> str:
+    def config(self, name: str, url: str | None = None, *, instances: int = 1, **model: Any) -> str:
         """A model and an endpoint configuration of it; the configuration's name."""
         container = {"Image": IMAGE, "ModelDataUrl": url or self.archive(name), "Environment": SETTINGS}
         unique = f"{name}-{uuid.uuid4().hex[:6]}"
@@ -196,7 +196,7 @@ class EndpointLab(Lab):
         variant = {
             "VariantName": "AllTraffic",
             "ModelName": unique,
-            "InitialInstanceCount": 1,
+            "InitialInstanceCount": instances,
             "InstanceType": "ml.m5.large",
         }
         self.sagemaker.create_endpoint_config(EndpointConfigName=unique, ProductionVariants=[variant])
@@ -213,8 +213,12 @@ class EndpointLab(Lab):
         return dict(self.sagemaker.describe_endpoint(EndpointName=name))
 
     def settled(self, name: str) -> dict[str, Any]:
+        moving = ("Creating", "Updating", "RollingBack")
         return dict(
-            until(lambda: self.describe(name), lambda found: found["EndpointStatus"] not in ("Creating", "Updating"))
+            until(
+                lambda: self.describe(name),
+                lambda found: found["EndpointStatus"] not in moving,
+            )
         )
 
     def invoke(self, name: str, body: str, **changes: Any) -> Any:

@@ -1,7 +1,7 @@
 """Whether a version may be served: what the registry says of it, and the very bytes that it names.
 
-SageMaker reads the archive again when it makes the endpoint, and again for every new instance: docs/fidelity.md says
-what that leaves open.
+SageMaker reads the archive again when it makes the endpoint, and again for every new instance: the digest found here
+goes into the container's environment, and the code in the archive refuses any other files.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Artifact:
         return f"s3://{self.bucket}/{self.key}"
 
 
-def check_version(package: Mapping[str, Any], s3: Any, *, bucket: str) -> None:
-    """Raises RefusedError if the version must not be served; any other error says nothing about the version."""
+def check_version(package: Mapping[str, Any], s3: Any, *, bucket: str) -> str:
+    """The digest that pins the version's files; raises RefusedError if the version must not be served.
+
+    Any other error says nothing about the version.
+    """
     artifact = read_package(package, bucket=bucket)
     try:
         answer = s3.get_object(Bucket=artifact.bucket, Key=artifact.key)
@@ -53,10 +56,11 @@ def check_version(package: Mapping[str, Any], s3: Any, *, bucket: str) -> None:
             "deployed; train a smaller model"
         )
     try:
-        check_archive(answer["Body"], sha256=artifact.sha256)
+        pinned = check_archive(answer["Body"], sha256=artifact.sha256)
     except RefusedError as error:
         raise RefusedError(f"{artifact.uri}: {error}; restore it, or {TRAIN_AGAIN}") from error
     log.info("%s is sound: sha256 %s, ETag %s", artifact.uri, artifact.sha256, answer.get("ETag"))
+    return pinned
 
 
 def read_package(package: Mapping[str, Any], *, bucket: str) -> Artifact:

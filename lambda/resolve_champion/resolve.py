@@ -7,10 +7,11 @@ from resolve_champion.registry import IN_SERVICE, Registry, Version
 
 
 def resolve(model: str, registry: Registry) -> Champion:
-    """Pipeline, endpoint and group in the registry all have the model's name."""
+    """Pipeline and group in the registry have the model's name; its endpoint may have another."""
     served, why_not = _served(model, registry)
     if served:
-        return Champion(served.model_uri, served.name, f"{served.name} is served by the endpoint {model}")
+        endpoint = registry.settings.endpoint(model)
+        return Champion(served.model_uri, served.name, f"{served.name} is served by the endpoint {endpoint}")
     approved = _newest_approved(model, registry)
     if approved:
         return Champion(approved.model_uri, approved.name, f"{why_not}; {approved.name} is the newest approved version")
@@ -19,15 +20,16 @@ def resolve(model: str, registry: Registry) -> Champion:
 
 def _served(model: str, registry: Registry) -> tuple[Version | None, str]:
     """The live version, or the reason why there is none."""
-    endpoint = registry.endpoint(model)
+    name = registry.settings.endpoint(model)
+    endpoint = registry.endpoint(name)
     if endpoint is None:
-        return None, f"there is no endpoint {model}"
+        return None, f"there is no endpoint {name}"
     status = endpoint["EndpointStatus"]
     if status not in IN_SERVICE:
-        return None, f"the endpoint {model} serves nothing: it is {status}"
+        return None, f"the endpoint {name} serves nothing: it is {status}"
     package = registry.served_package(endpoint["EndpointConfigName"])
     if package is None:
-        return None, f"the endpoint {model} serves no version of the registry"
+        return None, f"the endpoint {name} serves no version of the registry"
     if _owner(package) != _owner(endpoint["EndpointArn"]):
         return None, f"{package} is served, but jobs of this account and region cannot read it"
     version = registry.version(model, package)

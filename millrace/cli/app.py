@@ -12,14 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from millrace.cli import (
+    analyze,
     approve,
     audit,
+    back,
     batch,
     chaos,
     clock,
     compare,
     demo,
     deploy,
+    doctor,
     drop,
     environment,
     failures,
@@ -29,8 +32,10 @@ from millrace.cli import (
     new,
     replay,
     report,
+    rollout,
     runs,
     status,
+    story,
     up,
 )
 from millrace.cli.connect import Options
@@ -60,7 +65,8 @@ def millrace(
         str | None, typer.Option(help="The region, when not the assembly's or the profile's.", metavar="NAME")
     ] = None,
     account: Annotated[
-        str | None, typer.Option(help="The simulated account, when not the assembly's first.", metavar="ID")
+        str | None,
+        typer.Option(help="dev, staging, prod or an id: which account is meant (default: the one that trains)."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -84,8 +90,14 @@ app.command()(logs.logs)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(approve.approve)
+app.command()(back.reject)
+app.command()(back.rollback)
+app.command()(story.history)
+app.command()(rollout.rollout)
 app.command()(invoke.invoke)
+app.command()(analyze.analyze)
 app.command()(batch.batch)
+app.command()(doctor.doctor)
 app.command("env")(environment.environment)
 app.command()(clock.clock)
 app.command()(audit.audit)

@@ -1,19 +1,18 @@
-"""`millrace approve`: let a model version go live, and watch its deployment."""
+"""`millrace approve`: let a model version go live, and watch its deployment in every account that it is meant for."""
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from millrace.cli import screen, serving
+from millrace.cli import accounts, deployments, places, records, screen, serving
 from millrace.cli.connect import Connection, Options
-from millrace.cli.progress import Progress, Row
+from millrace.cli.places import Place, Places
 from millrace.errors import MillraceError
 
-QUIET_SECONDS = 120.0
+LONGEST_WHY = 1024
+BY_HAND = "Approved with `millrace approve`"
 
 
 def approve(
@@ -22,105 +21,95 @@ def approve(
         str | None, typer.Argument(help="A version: `3` or `claims-fraud/3` (default: the newest that is pending).")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model, when several are registered.")] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="Approve it for a stage, such as Production, once its smoke test has passed.", metavar="NAME"
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason; the registry keeps it.", metavar="TEXT")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not watch the deployment.")] = False,
 ) -> None:
-    """Approve a model version; its deployment starts by itself. Waits until the endpoint serves it.
+    """Approve a model version; its deployment starts by itself. Waits until the endpoints serve it.
 
-    Example: millrace approve claims-fraud/3
+    With --account only that account's endpoint is waited for; the approval counts in all of them.
+
+    Examples: millrace approve claims-fraud/3; millrace approve claims-fraud/3 --stage Production --why "as agreed"
     """
     options: Options = context.obj
-    connection = options.connect()
-    wanted = serving.find_version(connection, version, model=model)
-    deployment = Deployment(connection, wanted)
-    start(connection, wanted)
+    found = places.find(options)
+    state = serving.APPROVED if stage else serving.PENDING
+    wanted = serving.find_version(found.registry, version, model=model, state=state)
+    if stage:
+        check_stage(found, wanted, stage)
+    only = accounts.chosen(options.account) if options.account else None
+    meant = [place for place in _meant(found, wanted, stage) if only in (None, place.account)]
+    following = [] if no_wait else deployments.follow(found.registry, meant, wanted)
+    start(found.registry, wanted, why=why, stage=stage)
     if no_wait:
         screen.say("The deployment goes on by itself: `millrace` shows where it is.")
+        return
+    deployments.watch(following)
+    _say_next(found, wanted)
+
+
+def start(registry: Connection, version: serving.Version, *, why: str | None = None, stage: str | None = None) -> None:
+    """Set the version to Approved, or its stage: that event is all that a deployment needs."""
+    told = {records.approver(stage): records.by(registry, "approved", why)}
+    if stage:
+        cycle = {"Stage": stage, "StageStatus": serving.APPROVED, "StageDescription": (why or BY_HAND)[:LONGEST_WHY]}
+        changes: dict[str, Any] = {"ModelLifeCycle": cycle, "CustomerMetadataProperties": told}
     else:
-        watch(deployment)
+        changes = {
+            "ModelApprovalStatus": serving.APPROVED,
+            "CustomerMetadataProperties": told,
+            # a reason for rejecting it may stand there
+            "ApprovalDescription": (why or BY_HAND)[:LONGEST_WHY],
+        }
+    registry.client("sagemaker").update_model_package(ModelPackageArn=version.arn, **changes)
+    screen.say(f"  Approved {version}{f' for {stage}' if stage else ''}.")
 
 
-def start(connection: Connection, version: serving.Version) -> None:
-    """Set the version to Approved: that event is all that a deployment needs."""
-    connection.client("sagemaker").update_model_package(
-        ModelPackageArn=version.arn,
-        ModelApprovalStatus=serving.APPROVED,
-        ApprovalDescription="Approved with `millrace approve`",  # a reason for rejecting it may stand there
-    )
-    screen.say(f"  Approved {version}.")
-
-
-def watch(deployment: Deployment) -> None:
-    """Show the serving stack's resources as they change, until the endpoint serves the version."""
-    with Progress() as progress:
-        while not deployment.served():
-            deployment.notice_refusal()
-            progress.update(deployment.rows())
-            time.sleep(deployment.connection.poll_seconds)
-        progress.update(deployment.rows())
-    screen.say(f"  The endpoint {deployment.version.model} serves {deployment.version}.", screen.GOOD)
-
-
-class Deployment:
-    """A version's way to the endpoint, seen through the serving stack's events; make it before the approval."""
-
-    def __init__(self, connection: Connection, version: serving.Version) -> None:
-        self.connection = connection
-        self.version = version
-        self._stack = serving.serving_stack(connection, version.model)
-        self._before = {event.id for event in serving.events(connection, self._stack)}
-        self._since = time.monotonic()
-        self._seen = 0
-
-    def served(self) -> bool:
-        endpoint = serving.endpoint(self.connection, self.version.model)
-        if endpoint is None or endpoint.package != self.version.arn:
-            return False
-        if endpoint.state == "Failed":
-            raise MillraceError(f"the endpoint {endpoint.name} failed: {endpoint.failure}")
-        return endpoint.state == "InService" and self._settled()
-
-    def notice_refusal(self) -> None:
-        """The deploy function checks a version first, and marks one that must not be served as Rejected."""
-        now = serving.version(self.connection, self.version.arn)
-        if now.state == serving.REJECTED:
-            raise MillraceError(now.reason or f"{self.version} was rejected before it was deployed")
-
-    def _settled(self) -> bool:
-        """The endpoint serves before its stack has cleaned up; the next update is possible only after that."""
-        found = self.connection.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"][0]
-        return not found["StackStatus"].endswith("_IN_PROGRESS")
-
-    def rows(self) -> list[Row]:
-        """One row per resource that changed, in the order of their first event."""
-        events = self._new_events()
-        self._notice_silence(len(events))
-        first: dict[str, serving.Event] = {}
-        rows: dict[str, Row] = {}
-        for event in events:
-            started = first.setdefault(event.resource, event).when
-            over = not event.state.endswith("IN_PROGRESS")
-            seconds = ((event.when if over else datetime.now(UTC)) - started).total_seconds()
-            rows[event.resource] = Row(event.resource, event.state, max(seconds, 0.0), event.reason)
-        own = rows.pop(self._stack, None)  # the stack ends last
-        return [*rows.values(), *([own] if own else [])]
-
-    def _new_events(self) -> list[serving.Event]:
-        new = [event for event in serving.events(self.connection, self._stack) if event.id not in self._before]
-        new.reverse()
-        for event in new:
-            if event.resource == self._stack and event.state.endswith(("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")):
-                failed = next((each for each in new if each.state.endswith("_FAILED")), event)
-                raise MillraceError(
-                    f"the deployment of {self.version} was rolled back: "
-                    f"{failed.resource} ({failed.kind}): {failed.reason}"
-                )
-        return new
-
-    def _notice_silence(self, seen: int) -> None:
-        if seen != self._seen:
-            self._seen, self._since = seen, time.monotonic()
-        elif not seen and self.connection.embedded and time.monotonic() - self._since > QUIET_SECONDS:
+def check_stage(found: Places, version: serving.Version, stage: str) -> None:
+    """A stage is approved of a version that is approved and has passed the smoke test its accounts ask for."""
+    waiting = accounts.waiting_for(stage, [each for each in found.accounts if each.name])
+    package = serving.package(found.registry, version.arn)
+    if package.version.state != serving.APPROVED:
+        raise MillraceError(f"{version} is {package.version.state}: approve it first (`millrace approve {version}`)")
+    tested = {each.after for each in waiting if each.after}
+    if not waiting:  # no assembly tells which test counts
+        tested = {key.removesuffix("_smoke") for key in package.records if key.endswith("_smoke")} or {"staging"}
+    for account in sorted(tested):
+        result = package.smoke(account)
+        if not serving.passed(result):
+            told = f"the registry says: {result}" if result else "the registry holds no result of it yet"
             raise MillraceError(
-                f"the stack {self._stack} did not begin to change in {QUIET_SECONDS:.0f} s: "
-                "see `millrace logs deploy-model`"
+                f"{version} cannot be approved for {stage}: its smoke test in {account} has not passed ({told}). "
+                f"`millrace history {version}` shows where it is"
             )
+
+
+def _meant(found: Places, version: serving.Version, stage: str | None) -> list[Place]:
+    """The accounts that the approval reaches; one that keeps a newer version is told."""
+    meant = []
+    for place in found.all:
+        if place.account.stage != (stage or ""):
+            continue
+        served = serving.wanted(found.registry, version.model, place.account, but=lambda each: each.arn == version.arn)
+        if served and served.version.number > version.number:
+            screen.say(
+                f"  {place or 'The endpoint'} keeps {served.version}, which is newer and approved as well; to go back "
+                f'to {version}: millrace reject {served.version} --why "..."',
+                screen.BUSY,
+            )
+        else:
+            meant.append(place)
+    return meant
+
+
+def _say_next(found: Places, version: serving.Version) -> None:
+    package = serving.package(found.registry, version.arn)
+    for account in found.accounts:
+        if account.stage and account.stage != package.stage:
+            command = f"millrace approve {version} --stage {account.stage}"
+            screen.say(f"  {account} waits for an approval of its own: {command}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from millrace.cli import project, server
+from millrace.cli import accounts, project, server
 from millrace.errors import MillraceError
 
 DEFAULT_ACCOUNT = "111111111111"
@@ -25,7 +26,7 @@ class Options:
     def connect(self) -> Connection:
         """The connection to use; MillraceError when the embedded AWS is wanted and not running."""
         if self.profile:
-            return Connection(profile=self.profile, region=self.region)
+            return self._of_profile(self.profile)
         running = server.find()
         if running is None:
             raise MillraceError(
@@ -38,9 +39,24 @@ class Options:
         return Connection(url=running.url, account=account, region=region)
 
     def place(self) -> tuple[str, str]:
-        """Account and region: as given, else those that the assembly was made for."""
+        """Account and region: as given, by id or by name, else those of the account that trains."""
+        found = accounts.chosen(self.account)
+        if found is not None:
+            return found.id, self.region or found.region
         account, region = project.environment_of() or (DEFAULT_ACCOUNT, DEFAULT_REGION)
         return self.account or account, self.region or region
+
+    def _of_profile(self, profile: str) -> Connection:
+        """A named account is checked: a command meant for staging must not reach prod by another one's profile."""
+        wanted = accounts.chosen(self.account) if self.account else None
+        connection = Connection(profile=profile, region=self.region or (wanted.region if wanted else None))
+        account = wanted.id if wanted else self.account
+        if account and connection.account != account:
+            raise MillraceError(
+                f"the profile {profile} is of the account {connection.account}, but --account {self.account} is "
+                f"{account}: give the profile of that account, or leave --account out"
+            )
+        return connection
 
 
 class Connection:
@@ -63,6 +79,13 @@ class Connection:
     @property
     def poll_seconds(self) -> float:
         return 0.1 if self.embedded else 5.0
+
+    def now(self) -> datetime:
+        """The time there: that of the embedded AWS can be moved."""
+        if self.url is None:
+            return datetime.now(UTC)
+        answer = server.call(server.Server(self.url, 0, project.home()), "/_millrace/clock")
+        return datetime.fromtimestamp(float(answer["now"]), UTC)
 
     @property
     def account(self) -> str:
@@ -93,7 +116,13 @@ class Connection:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, connections: int = 0, attempts: int = 2) -> Any:
+        """The client of a service; with `connections` one of its own, which so many threads can use at once."""
+        if connections:
+            retries = {"total_max_attempts": attempts}
+            return self.session.client(
+                service, **self._client_options(max_pool_connections=connections, retries=retries)
+            )
         if service not in self._clients:
             self._clients[service] = self.session.client(service, **self._client_options())
         return self._clients[service]
@@ -112,19 +141,22 @@ class Connection:
             region_name=self._region,
         )
 
-    def _client_options(self) -> dict[str, Any]:
+    def _client_options(self, **more: Any) -> dict[str, Any]:
         from botocore.config import Config
 
         if self.url is not None:
-            config = Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}, proxies={})
+            given = {"retries": {"total_max_attempts": 2}, **more}
+            config = Config(s3={"addressing_style": "path"}, proxies={}, **given)
             return {"endpoint_url": self.url, "config": config}
         if os.environ.get("AWS_ENDPOINT_URL"):  # left over from `eval "$(millrace env)"`: not the profile's
-            return {"config": Config(ignore_configured_endpoint_urls=True)}
-        return {}
+            return {"config": Config(ignore_configured_endpoint_urls=True, **more)}
+        return {"config": Config(**more)} if more else {}
 
 
 def access_key(account: str) -> str:
     """The access key of an account's root in the embedded AWS."""
     if len(account) != 12 or not account.isdigit():
-        raise MillraceError(f"--account is {account!r}: an account id has 12 digits, e.g. {DEFAULT_ACCOUNT}")
+        raise MillraceError(
+            f"--account is {account!r}: an account id has 12 digits, e.g. {DEFAULT_ACCOUNT}; names such as dev also do"
+        )
     return f"AKIA0LOC{account}"

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millrace.cli import approve, deploy, invoke, project, runs, screen, server
+from millrace.cli import accounts, approve, deploy, deployments, invoke, project, runs, screen, server
+from millrace.cli.accounts import Account
 from millrace.cli.connect import Connection, Options
+from millrace.cli.places import Place
 from millrace.cli.synth import synth_if_needed
 from millrace.errors import MillraceError
 
@@ -68,7 +70,7 @@ def _demo(options: Options, running: server.Server, *, seed: int, rows: int) -> 
 
     deployed = system.find(connection)
     deployed.model(MODEL)
-    journey = _Journey(connection, deployed, project.home() / "demo")
+    journey = Journey(connection, deployed, project.home() / "demo")
     run = journey.run_on(seed=seed, rows=rows)
     evaluation = journey.judge(run)
     journey.go_live(run, evaluation)
@@ -77,7 +79,7 @@ def _demo(options: Options, running: server.Server, *, seed: int, rows: int) -> 
 
 
 @dataclass
-class _Journey:
+class Journey:
     """The demo's way through one deployed system."""
 
     connection: Connection
@@ -100,7 +102,7 @@ class _Journey:
             demo_data_set.upload(self.connection, self.deployed, data)
         else:
             screen.say("  The bucket holds these very files: nothing new, so no new run (other data: --fresh-data).")
-        arn = self._started_run(before if new else set())
+        arn = self.started_run(before if new else set())
         cause = "started by the upload" if new else "started by the earlier upload"
         screen.heading(f"4. The run {arn.rsplit('/', 1)[-1]} of the pipeline {MODEL}, {cause}")
         run = runs.watch(self.connection, arn)
@@ -128,7 +130,7 @@ class _Journey:
     def go_live(self, run: Run, evaluation: Evaluation) -> None:
         from millrace.cli import serving
 
-        version = self._version(run)
+        version = self.version_of(run)
         if version is None:
             champion = (evaluation.verdict["champion"] or {}).get("version", "the champion")
             screen.heading(f"6. Nothing to approve: {champion} is not beaten and stays")
@@ -140,10 +142,11 @@ class _Journey:
             return
         if version.state == serving.APPROVED:
             screen.say(f"  {version} is already approved.")
-        deployment = approve.Deployment(self.connection, version)
+        account = accounts.chosen(self.connection.account) or Account("", self.connection.account, "")
+        following = [deployments.Deployment(self.connection, Place(account, self.connection), version)]
         if version.state != serving.APPROVED:
             approve.start(self.connection, version)
-        approve.watch(deployment)
+        deployments.watch(following)
 
     def predict(self) -> None:
         screen.heading("7. One prediction over HTTP")
@@ -159,7 +162,7 @@ class _Journey:
 
         return {run.arn for run in executions.recent(self.connection, model=MODEL)}
 
-    def _started_run(self, before: set[str]) -> str:
+    def started_run(self, before: set[str]) -> str:
         from millrace.cli import executions
 
         deadline = time.monotonic() + START_SECONDS
@@ -170,7 +173,7 @@ class _Journey:
             time.sleep(self.connection.poll_seconds)
         raise MillraceError(f"no run started in {START_SECONDS:.0f} s: see `millrace logs start-pipeline`")
 
-    def _version(self, run: Run) -> Version | None:
+    def version_of(self, run: Run) -> Version | None:
         """What the run registered; None if the champion was kept."""
         from millrace.cli import executions, serving
 
@@ -178,7 +181,7 @@ class _Journey:
         return serving.version(self.connection, packages[0]) if packages else None
 
 
-def _say_where(journey: _Journey, run: Run, evaluation: Evaluation) -> None:
+def _say_where(journey: Journey, run: Run, evaluation: Evaluation) -> None:
     screen.heading("Where everything is")
     screen.facts(
         [
@@ -199,6 +202,7 @@ def _say_where(journey: _Journey, run: Run, evaluation: Evaluation) -> None:
             ("millrace logs --step Train", "what the training job printed"),
             ('eval "$(millrace env)"; aws s3 ls', "the AWS CLI and boto3 talk to it unchanged"),
             ("millrace demo --fresh-data", "other data: a new run, and a new version if it beats this one"),
+            ("millrace rollout", "three accounts, a canary under load, a bad model and its alarm"),
             ("millrace new your.csv", "settings for a table of your own"),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,29 +23,46 @@ UNCHANGED = "UNCHANGED"
 
 def deploy(
     context: typer.Context,
+    stacks: Annotated[
+        list[str] | None, typer.Argument(help='Which stacks, such as "Dev/*", with those that they need; without: all.')
+    ] = None,
     assembly: Annotated[Path, typer.Option(help="A cloud assembly.")] = project.ASSEMBLY,
     no_synth: Annotated[bool, typer.Option("--no-synth", help="Take the assembly as it is.")] = False,
 ) -> None:
     """Deploy the stacks of cdk.out, which is made anew first when a source has changed.
 
-    Example: millrace deploy --assembly cdk.out --no-synth
+    In the embedded AWS each goes to its own account; with --profile or --account only those of that account are.
+
+    Example: millrace deploy "Dev/*" "Prod/*"
     """
     options: Options = context.obj
     connection = options.connect()
     folder = assembly.absolute()
     if not no_synth:
         synth_if_needed(folder, embedded=connection.embedded)
-    run(connection, folder)
+    for account in _accounts(options, connection, folder, stacks or ()):
+        run(account, folder, stacks or ())
 
 
-def run(connection: Connection, assembly: Path) -> None:
-    """Deploy and show a line per stack; says so when there was nothing to do."""
+def _accounts(options: Options, connection: Connection, folder: Path, stacks: Sequence[str]) -> list[Connection]:
+    """One connection for each account that the stacks are for, unless one is named."""
+    from millrace.deploy.assembly import read_assembly
+    from millrace.deploy.selection import environments, select
+
+    if options.profile or options.account:
+        return [connection]
+    found = environments(select(read_assembly(folder), stacks))
+    return [Connection(url=connection.url, account=account, region=region) for account, region in found] or [connection]
+
+
+def run(connection: Connection, assembly: Path, stacks: Sequence[str] = ()) -> None:
+    """Deploy to one account and show a line per stack; says so when there was nothing to do."""
     from millrace.deploy.deployer import Deployer
 
     with Progress() as progress:
         board = _Board(progress)
         deployer = Deployer(connection.session, endpoint_url=connection.url, report=board.note)
-        environment = deployer.deploy(assembly).environment
+        environment = deployer.deploy(assembly, stacks).environment
     screen.say(f"  {board.summary()} in account {environment.account}, {environment.region}.", screen.GOOD)
 
 

@@ -12,8 +12,8 @@ from millrace.errors import MillraceError
 ENDED = ("Succeeded", "Failed", "Stopped")
 NEWEST = "latest"
 CACHED = "cached"
-BATCH = "-batch"
-"""How the names of the pipelines end that score files; the others train."""
+BATCH, DEPLOY = "-batch", "-deploy"
+"""How the names of the pipelines end that score files or deploy versions; the others train."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def read(connection: Connection, arn: str) -> Run:
 def find(connection: Connection, wanted: str | None, *, model: str | None = None, trains: bool = False) -> Run:
     """The run with this id or name (its beginning is enough) or ARN; without one the newest that trains.
 
-    `latest` is the newest of all, a batch run too, unless `trains` says that only a training makes sense.
+    `latest` is the newest of all, whatever it does, unless `trains` says that only a training makes sense.
     """
     if wanted and wanted.startswith("arn:"):
         return read(connection, wanted)
@@ -109,7 +109,7 @@ def find(connection: Connection, wanted: str | None, *, model: str | None = None
     if not known:
         raise MillraceError("there is no run yet: one starts when every table has a file (`millrace drop FILE...`)")
     if wanted is None or (trains and wanted == NEWEST):
-        return next((run for run in known if not run.model.endswith(BATCH)), known[0])
+        return next((run for run in known if not run.model.endswith((BATCH, DEPLOY))), known[0])
     if wanted == NEWEST:
         return known[0]
     matching = [run for run in known if run.id.startswith(str(wanted)) or is_named(run.name, str(wanted))]

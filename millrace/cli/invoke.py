@@ -44,7 +44,7 @@ def invoke(
     """
     options: Options = context.obj
     connection = options.connect()
-    endpoint = _endpoint(connection, model)
+    endpoint = endpoint_name(connection, model)
     payload = read(file) if file else of_rows(_samples(connection, endpoint))
     answer = call(connection, endpoint, payload)
     if as_json:
@@ -116,7 +116,7 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _endpoint(connection: Connection, model: str | None) -> str:
+def endpoint_name(connection: Connection, model: str | None) -> str:
     names = sorted(
         str(each["EndpointName"])
         for page in connection.client("sagemaker").get_paginator("list_endpoints").paginate()

@@ -44,9 +44,12 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def update(self, rows: Sequence[Row]) -> None:
+    def update(self, rows: Sequence[Row], *, silent: bool = False) -> None:
+        """`silent`: nothing in a pipe, for what changes all the time."""
         if self._live:
             self._live.update(self._picture(rows), refresh=True)
+            return
+        if silent:
             return
         for row in rows:
             if self._shown.get(row.name) != row.state:

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSEMBLY = ROOT / "cdk.out"
 SOURCE_FOLDERS = ("settings", "stacks", "pipeline_code", "lambda")
 DEFAULT_PORT = 4580
+STARTS_RUNS = "/Trigger"
+"""How the path of the stack ends that only the training account has."""
 
 
 def home() -> Path:
@@ -58,8 +60,10 @@ def _sources(root: Path) -> Iterator[Path]:
 
 
 def environment_of(assembly: Path = ASSEMBLY) -> tuple[str, str] | None:
-    """Account and region of the first stack of the assembly whose environment is written out."""
-    for artifact in _artifacts(assembly):
+    """Account and region that the assembly is made for: of several accounts the one that trains."""
+    artifacts = list(_artifacts(assembly))
+    training = [artifact for artifact in artifacts if str(artifact.get("displayName")).endswith(STARTS_RUNS)]
+    for artifact in (*training, *artifacts):
         account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
         if account.isdigit() and region and not region.startswith("unknown"):
             return account, region

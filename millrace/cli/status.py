@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from millrace.cli import project, screen, server
 from millrace.cli.connect import Connection, Options
 
 if TYPE_CHECKING:
+    from millrace.cli.places import Place
+    from millrace.cli.serving import Endpoint
     from millrace.cli.system import System
 
 NAME_WIDTH = 11
@@ -30,10 +33,10 @@ def show(options: Options) -> None:
         connection = options.embedded(running)
         account, region = options.place()
         _line("server", f"up at {running.url}, account {account}, {region}")
-    _next(*_walk(connection))
+    _next(*_walk(connection, options))
 
 
-def _walk(connection: Connection) -> tuple[str, str]:
+def _walk(connection: Connection, options: Options) -> tuple[str, str]:
     """Say what is there; the answer is the next command and why."""
     from millrace.cli import serving, system
 
@@ -42,17 +45,42 @@ def _walk(connection: Connection) -> tuple[str, str]:
             _line("stack", f"{stack['StackName']} is {stack['StackStatus']}", screen.BAD)
     deployed = system.search(connection)
     if deployed is None:
-        _line("deployed", "nothing")
-        return "millrace deploy", "make the stacks of cdk.out"
+        return _serving_account(connection)
     _line("deployed", f"{deployed.name}: {', '.join(deployed.tables)}")
     if not deployed.models:
         return "millrace deploy", "its stack has not been deployed in full"
-    steps = [_model(connection, deployed, model) for model in deployed.models]
+    elsewhere = _elsewhere(connection, options)
+    steps = [_model(connection, deployed, model, elsewhere) for model in deployed.models]
     steps += _dead_letters(connection, deployed)
     return min(steps, key=lambda step: step[0])[1]
 
 
-def _model(connection: Connection, deployed: System, model: str) -> tuple[int, tuple[str, str]]:
+def _serving_account(connection: Connection) -> tuple[str, str]:
+    """An account in which nothing is trained: what it serves."""
+    from millrace.cli import serving
+
+    models = serving.served_models(connection)
+    if not models:
+        _line("deployed", "nothing")
+        return "millrace deploy", "make the stacks of cdk.out"
+    _line("deployed", f"serving of {', '.join(models)}")
+    served = {model: serving.live(connection, model) for model in models}
+    for model, endpoint in served.items():
+        screen.say(f"{model}:", screen.STRONG)
+        _line("endpoint", _served(endpoint))
+    return "millrace history", "what was approved, where it is served, and why not"
+
+
+def _elsewhere(connection: Connection, options: Options) -> list[Place]:
+    """The other accounts that are at hand."""
+    from millrace.cli import places
+
+    return [place for place in places.find(options).seen if place.account.id != connection.account]
+
+
+def _model(
+    connection: Connection, deployed: System, model: str, elsewhere: Sequence[Place]
+) -> tuple[int, tuple[str, str]]:
     """One model's way; with how far it got, so that the model furthest behind decides what is next."""
     from millrace.cli import executions, serving, tables
 
@@ -80,9 +108,11 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
     if versions and versions[0].state == serving.REJECTED:
         reason = serving.version(connection, versions[0].arn).reason
         _line("rejected", reason or f"version {versions[0].number}, without a reason")
-    endpoint = serving.endpoint(connection, model)
-    served = next((f"version {each.number}" for each in versions if endpoint and each.arn == endpoint.package), "")
-    _line("endpoint", f"{endpoint.state} {served}".strip() if endpoint else "none yet")
+    endpoint = serving.live(connection, model)
+    _line("endpoint", _served(endpoint))
+    for place in elsewhere:
+        if place.connection and (found := serving.live(place.connection, model)):
+            _line(f"  {place}", _served(found))
     if versions and versions[0].state == serving.PENDING:
         version = f" {versions[0]}" if chosen else ""
         return 2, (f"millrace approve{version}", f"let version {versions[0].number} go live")
@@ -91,6 +121,13 @@ def _model(connection: Connection, deployed: System, model: str) -> tuple[int, t
     if endpoint is None:
         return 1, (f"millrace runs {runs[0].id}", "see why no version is approved")
     return 3, (f"millrace invoke{chosen}", "score sample rows at the endpoint")
+
+
+def _served(endpoint: Endpoint | None) -> str:
+    if endpoint is None:
+        return "none yet"
+    number = endpoint.package.rpartition("/")[2]
+    return f"{endpoint.state} version {number}" if number else endpoint.state
 
 
 def _drop(deployed: System, model: str, tables: list[str]) -> str:

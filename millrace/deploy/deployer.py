@@ -1,11 +1,11 @@
 """The face of deployment: read an assembly, plan, execute. `millrace deploy` and the demo call it.
 
-Deployer(session, endpoint_url=url, report=show).deploy(Path("cdk.out"))
+Deployer(session, endpoint_url=url, report=show).deploy(Path("cdk.out"), ["Dev/*"])
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from millrace.deploy.aws import Clients
 from millrace.deploy.bootstrap import ensure_bootstrap
 from millrace.deploy.plan import Deployed, Environment, Plan, StackStep, make_plan
 from millrace.deploy.progress import Report, ignore
+from millrace.deploy.selection import select
 from millrace.deploy.stacks import StackDeployment, deployed_stack, deployed_stacks
 from millrace.errors import MillraceError
 
@@ -42,9 +43,9 @@ class Deployer:
         self._account = self._account or self._clients.account()
         return Environment(self._account, self._clients.region)
 
-    def plan(self, folder: Path) -> Plan:
-        """What `deploy` would do to this assembly."""
-        assembly, environment = read_assembly(folder), self.environment()
+    def plan(self, folder: Path, patterns: Sequence[str] = ()) -> Plan:
+        """What `deploy` would do to this assembly, or to the stacks of it that are meant."""
+        assembly, environment = select(read_assembly(folder), patterns), self.environment()
         deployed = self._deployed(assembly)
         first = make_plan(assembly, environment, deployed)
         if not first.assets:
@@ -52,9 +53,9 @@ class Deployer:
         published = published_keys(self._clients.client("s3"), sorted({asset.bucket for asset in first.assets}))
         return make_plan(assembly, environment, deployed, published)
 
-    def deploy(self, folder: Path) -> Plan:
+    def deploy(self, folder: Path, patterns: Sequence[str] = ()) -> Plan:
         """Plan and execute; MillraceError names what failed and says that it was rolled back."""
-        plan = self.plan(folder)
+        plan = self.plan(folder, patterns)
         self.execute(plan)
         return plan
 

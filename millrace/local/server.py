@@ -105,6 +105,7 @@ class EmbeddedAWS:
 
     def _services(self) -> Any:
         from millrace.local import patches
+        from millrace.local.autoscaling.service import ApplicationAutoScaling
         from millrace.local.cloudformation.service import CloudFormation
         from millrace.local.cloudwatch.service import CloudWatch
         from millrace.local.events.service import Events
@@ -133,16 +134,26 @@ class EmbeddedAWS:
         def tags(arn: str) -> Mapping[str, str]:
             return (cloudwatch if arn.startswith("arn:aws:cloudwatch:") else sagemaker).tags(arn)
 
-        world.iam = gate = Gate(world.aws, self._audit, sagemaker.group_policy, tags=tags, enforcing=enforcing)
+        world.iam = gate = Gate(
+            world.aws,
+            self._audit,
+            sagemaker.group_policy,
+            tags=tags,
+            current=sagemaker.package_keys,
+            enforcing=enforcing,
+        )
         world.on_change("iam", lambda *_: gate.principals.forget())
         cloudformation = CloudFormation(world)
         runtime = SageMakerRuntime(world, sagemaker)
-        services: list[Service] = [events, functions, sagemaker, runtime, cloudwatch, cloudformation]
+        scaling = ApplicationAutoScaling(world, sagemaker.endpoints)
+        services: list[Service] = [events, functions, sagemaker, runtime, cloudwatch, scaling, cloudformation]
         self._audit.start()
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]
         stores: dict[str, Persistent] = {"clock": world.clock}
-        stores.update({each.name: each.store for each in (events, functions, sagemaker, cloudwatch, cloudformation)})
+        stores.update(
+            {each.name: each.store for each in (events, functions, sagemaker, cloudwatch, scaling, cloudformation)}
+        )
         self._state = State(self._folder, stores)
         self._state.load()
         internal: dict[str, InternalRoute] = {

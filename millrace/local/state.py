@@ -125,6 +125,16 @@ def _put_backends(found: list[tuple[str, str, str, Any]]) -> None:
 
     for service, account, region, backend in found:
         dict.__setitem__(get_backend(service)[account], region, backend)  # type: ignore[call-overload]
+        if service == "s3":
+            _find_buckets(account, backend)
+
+
+def _find_buckets(account: str, backend: Any) -> None:
+    """Moto finds the buckets of other accounts by an index that belongs to no backend."""
+    from moto.s3.models import s3_backends
+
+    for name in backend.buckets:
+        s3_backends.bucket_accounts[name] = (backend.partition, account)
 
 
 def _fresh_condition() -> threading.Condition:

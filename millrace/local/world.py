@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from millrace.local.clients import Clients
 from millrace.local.clock import Clock
 from millrace.local.cloudwatch.metrics import Metrics
+from millrace.local.cloudwatch.watch import Watch
 from millrace.local.faults.faults import Faults
 from millrace.local.faults.invocations import Invocations
 from millrace.local.forkserver.client import Runtimes
@@ -24,6 +25,8 @@ log = logging.getLogger("millrace")
 
 OnChange = Callable[[Caller, str, dict[str, Any]], None]
 Publish = Callable[..., str]
+# Records gauges for the given full minutes, before alarms are judged at them.
+Sampler = Callable[[Sequence[int]], None]
 
 
 class World:
@@ -34,6 +37,8 @@ class World:
         self.folder = folder
         self.clock = clock or Clock()
         self.metrics = Metrics(self.clock)
+        self.alarms = Watch()
+        self.samplers: list[Sampler] = []
         self.aws = Clients(url)
         self.runtimes = Runtimes()
         self.faults = Faults(self.clock)

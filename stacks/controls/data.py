@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from settings.names import has_local_storage
 from stacks.controls.templates import Resource, Templates, listed
 from stacks.controls.violation import Violation
 
@@ -66,8 +67,11 @@ def logs_are_encrypted_and_forget(templates: Templates) -> Iterator[Violation]:
 
 
 def models_are_served_safely(templates: Templates) -> Iterator[Violation]:
+    """Of a serverless endpoint AWS isolates no model and encrypts nothing of the customer's: it refuses to be asked."""
+    configs = list(templates.resources("AWS::SageMaker::EndpointConfig"))
+    serverless = {config.template for config in configs if _is_serverless(config)}
     for model in templates.resources("AWS::SageMaker::Model"):
-        if model.properties.get("EnableNetworkIsolation") is not True:
+        if model.properties.get("EnableNetworkIsolation") is not True and model.template not in serverless:
             yield _violation(
                 model,
                 "model-isolated",
@@ -75,8 +79,12 @@ def models_are_served_safely(templates: Templates) -> Iterator[Violation]:
                 why="inference code that was tampered with could send each request away",
                 change="set enable_network_isolation=True in stacks/serving.py",
             )
-    for config in templates.resources("AWS::SageMaker::EndpointConfig"):
-        if not str(config.properties.get("KmsKeyId", "")).startswith("arn:aws:kms:"):
+    for config in configs:
+        if (
+            not _is_serverless(config)
+            and not _has_own_disks(config)
+            and not str(config.properties.get("KmsKeyId", "")).startswith("arn:aws:kms:")
+        ):
             yield _violation(
                 config,
                 "endpoint-volumes-encrypted",
@@ -84,6 +92,16 @@ def models_are_served_safely(templates: Templates) -> Iterator[Violation]:
                 why="model and requests lie on the instances' volumes",
                 change="set kms_key_id in stacks/serving.py",
             )
+
+
+def _is_serverless(config: Resource) -> bool:
+    return any("ServerlessConfig" in variant for variant in config.properties["ProductionVariants"])
+
+
+def _has_own_disks(config: Resource) -> bool:
+    """Such disks encrypt themselves, and SageMaker refuses a key for them."""
+    types = [variant.get("InstanceType", "") for variant in config.properties["ProductionVariants"]]
+    return bool(types) and all(has_local_storage(each) for each in types)
 
 
 def nothing_undelivered_is_lost(templates: Templates) -> Iterator[Violation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stacks.controls.templates import Resource, Templates, listed
@@ -17,14 +17,16 @@ SAYS_FOR_WHOM = (
 """The services that are documented to say for which account or resource they act."""
 SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
 WITH_PRINCIPALS = {
+    "AWS::Events::EventBusPolicy": "Statement",
     "AWS::IAM::Role": "AssumeRolePolicyDocument",
     "AWS::KMS::Key": "KeyPolicy",
     "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SageMaker::ModelPackageGroup": "ModelPackageGroupPolicy",
     "AWS::SNS::TopicPolicy": "PolicyDocument",
     "AWS::SQS::QueuePolicy": "PolicyDocument",
 }
 BOUNDARY = "-boundary"
-LARGEST_POLICY = 6_144
+LARGEST_POLICY, MOST_POLICIES = 6_144, 10
 INLINE = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy")
 
 
@@ -86,6 +88,16 @@ def policies_fit(templates: Templates) -> Iterator[Violation]:
                 why="IAM takes no larger managed policy; those that name each model grow with their number",
                 change="deploy fewer models in one account, or give the statement a pattern that all its models match",
             )
+    for role in templates.resources("AWS::IAM::Role"):
+        count = len(role.properties.get("ManagedPolicyArns", ()))
+        if count > MOST_POLICIES:
+            yield _violation(
+                role,
+                "policy-size",
+                f"it has {count} policies, more than {MOST_POLICIES}",
+                why="IAM attaches no more to a role; stacks/service_role.py makes another one when one is full",
+                change="deploy fewer models in one account, or give the statements a pattern that all its models match",
+            )
 
 
 def roles_are_passed_to_one_service(templates: Templates) -> Iterator[Violation]:
@@ -104,48 +116,76 @@ def roles_are_passed_to_one_service(templates: Templates) -> Iterator[Violation]
 
 
 def services_are_trusted_for_this_account_only(templates: Templates) -> Iterator[Violation]:
-    for resource in templates.resources(*WITH_PRINCIPALS):
-        for statement in resource.properties[WITH_PRINCIPALS[resource.type]]["Statement"]:
-            principal = statement.get("Principal", {})
-            services = listed(principal.get("Service", [])) if isinstance(principal, Mapping) else []
-            keys = {key.lower() for test in statement.get("Condition", {}).values() for key in test}
-            open_to = [service for service in services if service in SAYS_FOR_WHOM and not keys & SOURCES]
-            if open_to and statement["Effect"] == "Allow":
-                yield _violation(
-                    resource,
-                    "trust-limited",
-                    f"{', '.join(open_to)} is trusted whoever it acts for",
-                    why="another account could make the service act here for it (the confused deputy)",
-                    change="add aws:SourceArn or aws:SourceAccount: `acting_for` of stacks/service_role.py does",
-                )
+    for resource, statement in _statements_with_principals(templates):
+        principal = statement.get("Principal", {})
+        services = listed(principal.get("Service", [])) if isinstance(principal, Mapping) else []
+        keys = {key.lower() for test in statement.get("Condition", {}).values() for key in test}
+        open_to = [service for service in services if service in SAYS_FOR_WHOM and not keys & SOURCES]
+        if open_to and statement["Effect"] == "Allow":
+            yield _violation(
+                resource,
+                "trust-limited",
+                f"{', '.join(open_to)} is trusted whoever it acts for",
+                why="another account could make the service act here for it (the confused deputy)",
+                change="add aws:SourceArn or aws:SourceAccount: `acting_for` of stacks/service_role.py does",
+            )
 
 
 def nobody_is_everybody(templates: Templates) -> Iterator[Violation]:
-    for resource in templates.resources(*WITH_PRINCIPALS):
-        for statement in resource.properties[WITH_PRINCIPALS[resource.type]]["Statement"]:
-            named = statement.get("Principal", {})
-            principals = listed(named.get("AWS", [])) if isinstance(named, Mapping) else [named]
-            foreign = [p for p in principals if p == "*" or _foreign(str(p), resource.arn)]
-            if statement["Effect"] == "Allow" and foreign:
-                yield _violation(
-                    resource,
-                    "principals-own",
-                    f"a statement allows {', '.join(foreign)}",
-                    why="what holds data must not be open to everyone, nor to an account nobody decided to trust",
-                    change="name a role of this account, or a service with a condition",
-                )
+    """Another account is let in only as a whole with the exact roles as a condition: they need not exist yet."""
+    accounts = {template.path: template.account for template in templates.templates}
+    for resource, statement in _statements_with_principals(templates):
+        named = statement.get("Principal", {})
+        principals = listed(named.get("AWS", [])) if isinstance(named, Mapping) else [named]
+        own, roles = accounts[resource.template], _only_roles(statement)
+        open_to = [str(one) for one in principals if one == "*" or not (_is_of(own, one) or _limited(one, roles))]
+        if statement["Effect"] == "Allow" and open_to:
+            yield _violation(
+                resource,
+                "principals-own",
+                f"a statement allows {', '.join(open_to)}",
+                why="what holds data must not be open to everyone, nor to an account nobody decided to trust",
+                change="name a role of this account, a service with a condition, or another account's root with "
+                "ArnEquals aws:PrincipalArn and exact roles, as stacks/grants.py does",
+            )
 
 
-def _foreign(principal: str, arn: str) -> bool:
-    """Whether the principal is of another account than the resource."""
-    account, own = (re.search(r":(\d{12})(:|$)|^(\d{12})$", text) for text in (principal, arn))
-    return bool(account and own and (account[1] or account[3]) != own[1])
+def _statements_with_principals(templates: Templates) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    for resource, document in _resource_policies(templates):
+        for statement in listed(document["Statement"]):
+            yield resource, statement
+
+
+def _only_roles(statement: Mapping[str, Any]) -> list[str]:
+    """The exact roles that the statement is for, if it says so."""
+    tests = statement.get("Condition", {}).get("ArnEquals", {})
+    return [str(arn) for key, arns in tests.items() if key.lower() == "aws:principalarn" for arn in listed(arns)]
+
+
+def _is_of(account: str, principal: Any) -> bool:
+    """Whether the principal is of this account, or names none."""
+    found = re.search(r":(\d{12})(?::|$)|^(\d{12})$", str(principal))
+    return found is None or account in found.groups()
+
+
+def _limited(principal: Any, roles: Sequence[str]) -> bool:
+    """Whether only named roles of that account, and none by a pattern, may use what the account was given."""
+    account = str(principal).removesuffix(":root")
+    of_account = [role for role in roles if role.startswith(f"{account}:role/")]
+    exact = not [role for role in roles if set("*?") & set(role)]
+    return str(principal).endswith(":root") and bool(of_account) and exact
 
 
 def _documents(templates: Templates) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
     yield from templates.policies()
+    yield from _resource_policies(templates)
+
+
+def _resource_policies(templates: Templates) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
     for resource in templates.resources(*WITH_PRINCIPALS):
-        yield resource, resource.properties[WITH_PRINCIPALS[resource.type]]
+        document = resource.properties.get(WITH_PRINCIPALS[resource.type])
+        if document:  # a bus's policy is one statement
+            yield resource, document if "Statement" in document else {"Statement": [document]}
 
 
 def _inline(resource: Resource) -> Violation:

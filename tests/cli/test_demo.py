@@ -151,7 +151,7 @@ def test_the_report_of_a_run_is_downloaded(millrace: Millrace, shown: str) -> No
 
 
 def test_a_deployment_without_changes_says_so(millrace: Millrace, shown: str) -> None:
-    assert "Nothing has changed: 9 stacks up to date" in millrace("deploy").stdout
+    assert "Nothing has changed: 9 stacks up to date" in millrace("deploy", "Dev/*").stdout
 
 
 def test_a_version_cannot_be_approved_that_does_not_exist(millrace: Millrace, shown: str) -> None:

@@ -32,7 +32,7 @@ def test_a_look_that_started_nothing_is_listed_with_its_sentence(trigger: Any) -
 def test_a_skip_names_the_run_as_the_list_does(trigger: Any) -> None:
     row = trigger.run(trigger.file("claims/a.csv", "trained"))
     run = trigger.execution(row)
-    trigger.skip("nothing-new", f"nothing new since run {row.digest[:12]}-1", at=time.time() + 60)
+    trigger.skip("nothing-new", f"nothing new since run {row.digest[:12]}-1", at=trigger.now() + 60)
 
     first, second = rows(trigger.shell("runs").out)
 
@@ -92,7 +92,7 @@ def test_follow_tells_why_the_look_it_waited_for_started_nothing(trigger: Any) -
 
     with trigger.shell.start("runs", "--follow") as following:
         assert "A run is about to start" in following.stdout.readline()
-        trigger.skip("nothing-new", "nothing new at all", at=time.time() + 7200)
+        trigger.skip("nothing-new", "nothing new at all", at=trigger.now() + 7200)
         rest = following.stdout.read()
 
     assert "claims-fraud: skipped: nothing new at all" in rest

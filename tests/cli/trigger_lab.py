@@ -145,6 +145,10 @@ class Trigger:
             pass
         return arn.rsplit("/", 1)[-1]
 
+    def now(self) -> float:
+        """The embedded AWS's time: it is shared, so another test may have moved its clock."""
+        return float(self.shell.aws.internal("clock")["now"])
+
     def skip(self, code: str, reason: str, *, at: float, cause: str = "schedule", times: int = 1) -> None:
         self.put(rows.to_item(rows.Skip(MODEL, code, reason, cause, time=at, expires=int(at) + 3600, times=times)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.once import once
 
 ROOT = Path(__file__).parents[2]
 MODEL = "claims-fraud"
@@ -93,24 +96,43 @@ class Deployed:
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`cdk.out`, synthesized by app.py."""
-    folder = tmp_path_factory.mktemp("assembly") / "cdk.out"
-    env = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_VALIDATION": "false"}
-    ended = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-    if ended.returncode:
-        pytest.fail(ended.stdout + ended.stderr, pytrace=False)
-    return folder
+
+    def make(folder: Path) -> None:
+        env = {**os.environ, "CDK_OUTDIR": str(folder / "cdk.out"), "CDK_VALIDATION": "false"}
+        command = [sys.executable, "app.py"]
+        ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+        if ended.returncode:
+            pytest.fail(ended.stdout + ended.stderr, pytrace=False)
+
+    return once(tmp_path_factory, "assembly", make) / "cdk.out"
+
+
+@pytest.fixture(scope="session")
+def deployed_state(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an embedded AWS that has ended after the app was deployed into it."""
+    from tests.conftest import Embedded
+
+    def make(folder: Path) -> None:
+        embedded = Embedded(folder)
+        try:
+            world = Deployed(embedded, assembly)
+            world.millrace("deploy", "Dev/*", "--assembly", str(assembly), "--no-synth")
+        finally:
+            embedded.stop()
+
+    return once(tmp_path_factory, "deployed", make)
 
 
 @pytest.fixture(scope="module")
-def deployed(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(assembly: Path, deployed_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The app in an embedded AWS of the module's own, nothing uploaded yet."""
     from tests.conftest import Embedded
 
-    embedded = Embedded(tmp_path_factory.mktemp("deployed"))
+    folder = tmp_path_factory.mktemp("deployed")
+    shutil.copytree(deployed_state, folder, dirs_exist_ok=True)
+    embedded = Embedded(folder)
     try:
-        world = Deployed(embedded, assembly)
-        world.millrace("deploy", "--assembly", str(assembly), "--no-synth")
-        yield world
+        yield Deployed(embedded, assembly)
     finally:
         embedded.stop()
 
@@ -121,10 +143,12 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = os.environ.get("MILLRACE_TEST_DATA")
     if given:
         return Path(given)
-    folder = tmp_path_factory.mktemp("tables")
-    script = f"from millrace.demo_data import generate; generate(__import__('pathlib').Path({str(folder)!r}))"
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
-    return folder
+
+    def make(folder: Path) -> None:
+        script = f"from millrace.demo_data import generate; generate(__import__('pathlib').Path({str(folder)!r}))"
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=120)
+
+    return once(tmp_path_factory, "tables", make)
 
 
 def first_row(folder: Path) -> dict[str, str]:

@@ -119,6 +119,18 @@ def an_approval(deployed: Deployed, _tables: Path) -> str:
     return told
 
 
+def a_test(deployed: Deployed, _tables: Path) -> str:
+    """The mapping cannot read the queue, so no endpoint is tested."""
+    return in_the_log(deployed, "smoke-test", "sqs:ReceiveMessage")
+
+
+def a_rejection(deployed: Deployed, _tables: Path) -> str:
+    """An account that has its bus is not told of it."""
+    deployed.embedded.client("events", account="222222222222").create_event_bus(Name="millrace-staging-registry")
+    decide(deployed, "Rejected")
+    return in_the_log(deployed, "forward", "events:PutEvents")
+
+
 def an_update(deployed: Deployed, _tables: Path) -> str:
     """The update of the serving stack starts, and is rolled back."""
     seen = {event["EventId"] for event in stack_events(deployed)}
@@ -141,12 +153,14 @@ BREAKS: dict[str, tuple[Walk, str]] = {
     "resolve-champion": (a_call("resolve-champion", then="sagemaker:DescribeEndpoint"), "logs:"),
     "read-verdict": (a_call("read-verdict", then="s3:GetObject"), "logs:"),
     "deploy-model": (an_approval, "sqs:ReceiveMessage"),
+    "smoke-test": (a_test, "sqs:ReceiveMessage"),
     "batch-scheduler": (an_hour_of_batches, "sqs:SendMessage"),
     "start-batch": (a_batch, "sqs:ReceiveMessage"),
     "batch-pipeline": (a_batch_run, "lambda:InvokeFunction"),
     "batch-job": (a_batch_run, "ecr:GetAuthorizationToken"),
     "serving-update": (an_update, "sagemaker:CreateModel"),
     "endpoint": (an_update, "ecr:GetAuthorizationToken"),
+    "forward": (a_rejection, "events:PutEvents"),
 }
 """What happens without each role's policies, in the order of the path, and the first action that is missed."""
 
@@ -220,9 +234,13 @@ def finish_a_run(deployed: Deployed) -> None:
 
 
 def approve(deployed: Deployed) -> None:
+    decide(deployed, "Approved")
+
+
+def decide(deployed: Deployed, status: str) -> None:
     sagemaker = deployed.client("sagemaker")
     (package,) = sagemaker.list_model_packages(ModelPackageGroupName=MODEL)["ModelPackageSummaryList"]
-    sagemaker.update_model_package(ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus="Approved")
+    sagemaker.update_model_package(ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus=status)
 
 
 def stack_events(deployed: Deployed) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     embedded = Embedded(tmp_path_factory.mktemp("kinds"))
     try:
         made = Deployed(embedded, assembly)
-        made.millrace("deploy", "--assembly", str(assembly), "--no-synth")
+        made.millrace("deploy", "Dev/*", "--assembly", str(assembly), "--no-synth")
         yield made
     finally:
         embedded.stop()
@@ -94,6 +94,9 @@ def test_a_table_of_ones_own_with_several_classes_is_tuned_trained_and_served(wo
     assert answer["decision"] in answer["scores"]
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-5)
     assert species in answer["scores"]
+    printed = world.millrace("analyze", str(project / "penguins.csv"), "--model", "penguins").stdout
+    assert "rows answered by penguins/1" in printed
+    assert "accuracy " in printed
 
 
 def test_two_instances_make_the_model_that_one_makes(world: Deployed, tables: Path) -> None:
@@ -146,6 +149,9 @@ def test_a_regression_on_a_file_without_header_predicts_numbers(world: Deployed,
     row = dict(zip(names, file.read_text("utf-8").splitlines()[0].split(","), strict=True))
     rings = float(row.pop("rings"))
     assert invoke(world, "abalone", row)["prediction"] == pytest.approx(rings, abs=10)
+    printed = world.millrace("analyze", str(file), "--model", "abalone", "--columns", ",".join(names)).stdout
+    assert "rows answered by abalone/1" in printed
+    assert "rmse " in printed
 
 
 def run(folder: Path, *arguments: str, **env: str) -> str:

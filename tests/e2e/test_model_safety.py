@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -46,6 +47,12 @@ def test_a_changed_archive_is_refused_and_the_restored_one_served(deployed: Depl
 
     assert deployed.client("sagemaker").describe_endpoint(EndpointName=MODEL)["EndpointStatus"] == "InService"
     assert describe(deployed, package)["ModelApprovalStatus"] == "Approved"
+    smoke = deployed.until("the smoke test", lambda: told_of(deployed, package).get("dev_smoke"))
+    assert smoke.startswith("passed "), smoke
+    story = told_of(deployed, package)
+    assert story["dev_deployed"].startswith("deployed ")
+    assert story["dev_blocked"].startswith("refused ")
+    assert story["approved_by"].startswith("approved ")
 
 
 def test_a_version_registered_by_hand_is_refused_and_the_endpoint_stays(deployed: Deployed, package: str) -> None:
@@ -62,8 +69,45 @@ def test_a_version_registered_by_hand_is_refused_and_the_endpoint_stays(deployed
     assert deployed.client("sagemaker").describe_endpoint(EndpointName=MODEL)["EndpointStatus"] == "InService"
 
 
+def test_a_version_whose_container_does_not_start_is_rejected_with_the_reason_and_the_endpoint_stays(
+    deployed: Deployed, package: str
+) -> None:
+    known = describe(deployed, package)
+    key = known["InferenceSpecification"]["Containers"][0]["ModelDataUrl"].split("/", 3)[3]
+    other = with_other_code(deployed.client("s3").get_object(Bucket=ARTIFACTS, Key=key)["Body"].read())
+    deployed.client("s3").put_object(Bucket=ARTIFACTS, Key="runs/other/model.tar.gz", Body=other)
+    [container] = known["InferenceSpecification"]["Containers"]
+    container["ModelDataUrl"] = f"s3://{ARTIFACTS}/runs/other/model.tar.gz"
+    written = {
+        key: text for key, text in told_of(deployed, package).items() if not key.startswith(("dev_", "approved"))
+    }
+    bad = deployed.client("sagemaker").create_model_package(
+        ModelPackageGroupName=MODEL,
+        InferenceSpecification=known["InferenceSpecification"],
+        ModelMetrics=known["ModelMetrics"],
+        CustomerMetadataProperties={**written, "model_sha256": hashlib.sha256(other).hexdigest()},
+        ModelApprovalStatus="PendingManualApproval",
+    )["ModelPackageArn"]
+
+    deployed.client("sagemaker").update_model_package(ModelPackageArn=bad, ModelApprovalStatus="Approved")
+
+    deployed.until("the way back", lambda: describe(deployed, bad)["ModelApprovalStatus"] == "Rejected")
+    number = bad.rpartition("/")[2]
+    assert describe(deployed, bad)["ApprovalDescription"].startswith(f"{MODEL}/{number} was rolled back: Endpoint")
+    assert "ping health check" in describe(deployed, bad)["ApprovalDescription"]
+    assert told_of(deployed, bad)["dev_back"].startswith("rolled back ")
+    assert deployed.client("sagemaker").describe_endpoint(EndpointName=MODEL)["EndpointStatus"] == "InService"
+    [stack] = deployed.client("cloudformation").describe_stacks(StackName=f"Dev-Serving-{MODEL}")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert {"ParameterKey": "ModelPackageArn", "ParameterValue": package} in stack["Parameters"]
+
+
 def describe(deployed: Deployed, package: str) -> dict[str, Any]:
     return dict(deployed.client("sagemaker").describe_model_package(ModelPackageName=package))
+
+
+def told_of(deployed: Deployed, package: str) -> dict[str, str]:
+    return dict(describe(deployed, package)["CustomerMetadataProperties"])
 
 
 def with_other_code(archive: bytes) -> bytes:

@@ -67,7 +67,7 @@ def test_the_embedded_aws_needs_nothing_but_the_assembly(assembly: Path, tmp_pat
 
     try:
         millrace("up")
-        printed = millrace("deploy", "--assembly", str(tmp_path / "cdk.out"), "--no-synth")
+        printed = millrace("deploy", "Dev/*", "--assembly", str(tmp_path / "cdk.out"), "--no-synth")
     finally:
         millrace("down")
 

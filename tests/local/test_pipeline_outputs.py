@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.gate_lab import Lab, allow, denied
 from tests.local.pipeline_bench import (
     Workbench,
     callback,
@@ -84,6 +85,21 @@ def test_a_callback_step_waits_for_its_token_and_takes_its_outputs(bench: Workbe
         bench.sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"])
 
 
+def test_whoever_answers_a_callback_step_needs_the_right_on_its_execution(bench: Workbench, queue: str) -> None:
+    lab = Lab(bench.embedded)
+    arn = bench.start(bench.create(callback(queue)))
+    token = receive(bench, queue)["token"]
+    succeed = "sagemaker:SendPipelineExecutionStepSuccess"
+
+    for on in ("arn:aws:sagemaker:*:*:pipeline/another/execution/*", arn.rpartition("/execution/")[0]):
+        answer = lab.as_role("sagemaker", allow(succeed, on=on)).send_pipeline_execution_step_success
+        assert arn in denied(answer, CallbackToken=token)
+    answer = lab.as_role("sagemaker", allow(succeed, on=arn)).send_pipeline_execution_step_success
+    answer(CallbackToken=token, OutputParameters=[{"Name": "score", "Value": "0.9"}])
+
+    assert bench.ended(arn)["PipelineExecutionStatus"] == "Succeeded"
+
+
 def test_a_callback_step_fails_with_the_reason_it_is_sent(bench: Workbench, queue: str) -> None:
     arn = bench.start(bench.create(callback(queue)))
     bench.sagemaker.send_pipeline_execution_step_failure(
@@ -94,11 +110,14 @@ def test_a_callback_step_fails_with_the_reason_it_is_sent(bench: Workbench, queu
     assert bench.steps(arn)["Wait"]["FailureReason"] == "nobody was there"
 
 
-def test_stopping_tells_the_callbacks_queue(bench: Workbench, queue: str) -> None:
+def test_stopping_tells_the_callbacks_queue_and_waits_for_the_answer(bench: Workbench, queue: str) -> None:
     arn = bench.start(bench.create(callback(queue)))
     token = receive(bench, queue)["token"]
     bench.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
 
-    assert bench.ended(arn)["PipelineExecutionStatus"] == "Stopped"
     told = receive(bench, queue)
     assert (told["token"], told["status"]) == (token, "Stopping")
+    described = bench.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    assert described["PipelineExecutionStatus"] == "Stopping"
+    bench.sagemaker.send_pipeline_execution_step_failure(CallbackToken=token, FailureReason="cleaned up")
+    assert bench.ended(arn)["PipelineExecutionStatus"] == "Stopped"

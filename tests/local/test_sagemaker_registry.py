@@ -93,6 +93,8 @@ def test_an_approval_changes_the_package_and_reaches_eventbridge(embedded: Any, 
     assert event["source"] == "aws.sagemaker"
     assert event["resources"] == [arn]
     assert event["detail"]["ModelPackageArn"] == arn
+    changed = ["ApprovalDescription", "CustomerMetadataProperties", "ModelApprovalStatus"]
+    assert event["detail"]["UpdatedModelPackageFields"] in (changed, ["CustomerMetadataProperties"])  # in any order
     assert event["detail"]["ModelPackageVersion"] == 1
     assert event["detail"]["ModelApprovalStatus"] == "Approved"
     assert event["detail"]["CreationTime"].endswith("Z")

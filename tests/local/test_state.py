@@ -54,6 +54,26 @@ def test_resources_objects_and_sessions_survive_a_restart(embedded_factory: Call
     assert second.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "v"
 
 
+def test_another_account_still_reads_what_a_bucket_lets_it_read_after_a_restart(
+    embedded_factory: Callable[..., Any], tmp_path: Path
+) -> None:
+    first = embedded_factory(tmp_path)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::shared/*",
+    }
+    s3 = first.client("s3")
+    s3.create_bucket(Bucket="shared", CreateBucketConfiguration=LOCATION)
+    s3.put_bucket_policy(Bucket="shared", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.put_object(Bucket="shared", Key="a", Body=b"one")
+    first.stop()
+
+    other = embedded_factory(tmp_path).client("s3", account="222222222222")
+    assert other.get_object(Bucket="shared", Key="a")["Body"].read() == b"one"
+
+
 def test_state_of_another_version_is_refused_with_what_to_do(
     embedded_factory: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.once import once
+
 # CDK's own validation costs seconds for each synth. Node reads this when it starts, which importing CDK makes it do.
 os.environ["CDK_VALIDATION"] = "false"
 
@@ -41,8 +43,8 @@ class Assembly:
                 yield properties["ManagedPolicyName"], statement
 
 
-def read_assembly(folder: Path) -> Assembly:
-    stage = folder / "assembly-Dev"
+def read_assembly(folder: Path, stage_name: str = "Dev") -> Assembly:
+    stage = folder / f"assembly-{stage_name}"
     artifacts = json.loads((stage / "manifest.json").read_text())["artifacts"].values()
     templates = {
         artifact["properties"]["stackName"]: json.loads((stage / artifact["properties"]["templateFile"]).read_text())
@@ -53,15 +55,29 @@ def read_assembly(folder: Path) -> Assembly:
 
 
 @pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+def assembly(synthesized: Path) -> Assembly:
+    """The account that trains: most of what there is."""
+    return read_assembly(synthesized)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(synthesized: Path) -> dict[str, Assembly]:
+    """The accounts that only serve, by their names."""
+    return {name: read_assembly(synthesized, name.capitalize()) for name in ("staging", "prod")}
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped settings, synthesized in this process."""
     from settings import load
     from stacks.account_stage import AccountStage
     from stacks.app import new_app
 
-    folder = tmp_path_factory.mktemp("cdk.out")
-    loaded = load()
-    app = new_app(outdir=folder)
-    AccountStage(app, "Dev", account=loaded.account("dev"), models=loaded.models)
-    app.synth()
-    return read_assembly(folder)
+    def make(folder: Path) -> None:
+        loaded = load()
+        app = new_app(outdir=folder)
+        for account in loaded.accounts:
+            AccountStage(app, account.name.capitalize(), account=account, settings=loaded)
+        app.synth()
+
+    return once(tmp_path_factory, "synthesized", make)

@@ -15,6 +15,7 @@ MODELS = tuple(model.name for model in load().models)
 """The models that are shipped, whichever they are."""
 PIPELINE = "AWS::SageMaker::Pipeline"
 ACCOUNT, REGION = "111111111111", "ap-northeast-2"
+IDS = {account.name: account.account_id for account in load().accounts}
 Change = Callable[["Lab"], object]
 
 
@@ -25,7 +26,8 @@ class Lab:
         self.bodies = copy.deepcopy(assembly.templates)
 
     def templates(self) -> Templates:
-        return Templates(tuple(Template(name, ACCOUNT, REGION, body) for name, body in self.bodies.items()))
+        """Each as a template of the account that its name begins with."""
+        return Templates(tuple(Template(name, IDS[_account(name)], REGION, body) for name, body in self.bodies.items()))
 
     def properties(self, type_: str, containing: str = "") -> dict[str, Any]:
         """The properties of the first resource of a type whose logical id holds a text."""
@@ -56,6 +58,18 @@ class Lab:
             change(found["Arguments"])
 
         self.change_definition(apply)
+
+
+def _account(stack: str) -> str:
+    return stack.partition("-")[0].lower()
+
+
+def no_grants(naming: Any) -> Any:
+    """Of a training account that is alone."""
+    from stacks.grants import Grants
+    from stacks.registry import Registry
+
+    return Grants(Registry(naming, [], "aws"), [])
 
 
 def read_toml(name: str) -> dict[str, Any]:

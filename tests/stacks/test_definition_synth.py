@@ -26,7 +26,7 @@ def test_an_instance_type_that_does_not_exist_fails_the_stage(tmp_path: Path) ->
     wrong = dataclasses.replace(model(), training=dataclasses.replace(model().training, instance_type="ml.m5.huge"))
     app = new_app(outdir=tmp_path)
     with pytest.raises(DefinitionError) as caught:
-        AccountStage(app, "Dev", account=load().accounts[0], models=[wrong])
+        AccountStage(app, "Dev", account=load().account("dev"), settings=dataclasses.replace(load(), models=(wrong,)))
     (violation,) = caught.value.violations
     assert (violation.step, violation.path) == ("Train", "Arguments.ResourceConfig.InstanceType")
     assert "ml.m5.huge" in str(violation)

@@ -185,6 +185,13 @@ FIXTURES: list[tuple[str, str, Change]] = [
             }
         ),
     ),
+    (
+        "policy-size",
+        "a role of too many policies",
+        lambda lab: lab.properties("AWS::IAM::Role", "JobRole").update(
+            ManagedPolicyArns=lab.properties("AWS::IAM::Role", "JobRole")["ManagedPolicyArns"] * 10
+        ),
+    ),
     ("passrole-limited", "to any service", lambda lab: _pass_role(lab).pop("Condition")),
     ("passrole-limited", "any role", lambda lab: _pass_role(lab).update(Resource="*")),
     (
@@ -218,6 +225,25 @@ FIXTURES: list[tuple[str, str, Change]] = [
         "a key for another account",
         lambda lab: lab.statements("AWS::KMS::Key", document="KeyPolicy")[0].update(
             Principal={"AWS": "arn:aws:iam::222222222222:root"}
+        ),
+    ),
+    (
+        "principals-own",
+        "a bucket for all roles of another account",
+        lambda lab: lab.statements("AWS::S3::BucketPolicy", "Artifacts")[-1].pop("Condition"),
+    ),
+    (
+        "principals-own",
+        "versions for roles by a pattern",
+        lambda lab: lab.statements("AWS::SageMaker::ModelPackageGroup", document="ModelPackageGroupPolicy")[0].update(
+            Condition={"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/*"}}
+        ),
+    ),
+    (
+        "principals-own",
+        "versions for another account than the roles'",
+        lambda lab: lab.statements("AWS::SageMaker::ModelPackageGroup", document="ModelPackageGroupPolicy")[0].update(
+            Principal={"AWS": "arn:aws:iam::444444444444:root"}
         ),
     ),
     (
@@ -305,6 +331,29 @@ def test_a_violation_turns_its_control_red_and_says_what_why_and_what_to_change(
     assert {violation.control for violation in found} == {control}
     for violation in found:
         assert all((violation.what, violation.why, violation.change)), violation
+
+
+def _serverless(lab: Lab) -> None:
+    """Of such an endpoint SageMaker isolates no model and takes no key."""
+    config = lab.properties("AWS::SageMaker::EndpointConfig")
+    (variant,) = config["ProductionVariants"]
+    del config["KmsKeyId"], variant["InstanceType"], variant["InitialInstanceCount"]
+    variant["ServerlessConfig"] = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    del lab.properties("AWS::SageMaker::Model")["EnableNetworkIsolation"]
+
+
+def _own_disks(lab: Lab) -> None:
+    """They encrypt themselves, and SageMaker takes no key for them."""
+    config = lab.properties("AWS::SageMaker::EndpointConfig")
+    del config["KmsKeyId"]
+    config["ProductionVariants"][0]["InstanceType"] = "ml.g4dn.xlarge"
+
+
+@pytest.mark.parametrize("change", [_serverless, _own_disks])
+def test_nobody_is_asked_for_what_sagemaker_refuses(assembly: Any, change: Change) -> None:
+    lab = Lab(assembly)
+    change(lab)
+    assert list(violations(lab.templates())) == []
 
 
 def test_what_the_settings_let_a_job_cost_passes_the_controls() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from checks import nag, tools
 from checks.__main__ import assembled
 from checks.finding import Finding
 from stacks.controls.templates import Templates
-from tests.stacks.template_lab import Lab
+from tests.stacks.template_lab import IDS, Lab
 
 REPORT = {
     "pluginReports": [
@@ -46,17 +47,17 @@ def test_a_packs_finding_names_its_construct_and_what_the_rule_is_about() -> Non
     assert all(finding.what and finding.why == "AWS asks it" and finding.change for finding in found)
 
 
-def test_the_templates_are_found_with_the_account_and_region_of_each(assembly: Any) -> None:
-    templates = assembled(assembly.folder).templates
-    assert len(templates) == len(assembly.templates)
-    assert {(template.account, template.region) for template in templates} == {("111111111111", "ap-northeast-2")}
+def test_the_templates_are_found_with_the_account_and_region_of_each(assembly: Any, elsewhere: dict[str, Any]) -> None:
+    found = Counter((template.account, template.region) for template in assembled(assembly.folder).templates)
+    assemblies = {"dev": assembly, **elsewhere}
+    assert found == {(IDS[name], "ap-northeast-2"): len(one.templates) for name, one in assemblies.items()}
 
 
 def test_a_logical_id_becomes_the_path_of_its_construct(assembly: Any) -> None:
     (path,) = assembly.folder.rglob("DevData*.template.json")
     resources = json.loads(path.read_text())["Resources"]
-    (logical_id,) = [key for key, found in resources.items() if found["Type"] == "AWS::KMS::Key"]
-    assert tools.Assembly(assembly.folder).construct(path.name, logical_id) == "Dev/Data/Key/Resource"
+    (logical_id,) = [key for key, found in resources.items() if found["Type"] == "AWS::DynamoDB::Table"]
+    assert tools.Assembly(assembly.folder).construct(path.name, logical_id) == "Dev/Data/Ledger/Resource"
 
 
 @pytest.mark.skipif(not tools.ENVIRONMENT.is_dir(), reason="`make check` makes the environment of the gates")

@@ -13,6 +13,7 @@ ANY_RESOURCE = {
     "sagemaker:ListModelPackages",
 }
 """The actions for which IAM knows no resources."""
+SERVING = ("endpoint", "serving-update", "deploy-model", "smoke-test")
 BATCH = ("batch-pipeline", "batch-job", "batch-scheduler", "start-batch")
 
 
@@ -31,9 +32,15 @@ def test_roles_have_customer_managed_policies_only(assembly: Any) -> None:
 
 def test_roles_are_named_after_their_purpose(assembly: Any) -> None:
     names = {role["Properties"]["RoleName"] for role in assembly.resources("AWS::IAM::Role").values()}
-    services = ("pipeline", "job", "endpoint", "serving-update", "scheduler")
-    purposes = (*services, "start-pipeline", "deploy-model", "resolve-champion", "read-verdict", *BATCH)
+    services = ("pipeline", "job", "scheduler", "forward")
+    purposes = (*services, "start-pipeline", "resolve-champion", "read-verdict", *SERVING, *BATCH)
     assert names == {f"millrace-dev-{purpose}" for purpose in purposes}
+
+
+def test_an_account_that_only_serves_has_the_roles_that_serve_and_no_others(elsewhere: dict[str, Any]) -> None:
+    for account, assembly in elsewhere.items():
+        names = {role["Properties"]["RoleName"] for role in assembly.resources("AWS::IAM::Role").values()}
+        assert names == {f"millrace-{account}-{purpose}" for purpose in (*SERVING, "deploy-scheduler")}
 
 
 def test_no_policy_has_a_wildcard_action_or_an_unneeded_wildcard_resource(assembly: Any) -> None:
@@ -61,18 +68,65 @@ def test_the_deployer_may_update_serving_stacks_only_with_the_limited_role(assem
     assert listed(statement["Resource"]) == [stack.format(model) for model in MODELS]
     assert "cloudformation:RoleArn" in statement["Condition"]["ArnEquals"]
     types = statement["Condition"]["ForAllValues:StringEquals"]["cloudformation:ResourceTypes"]
-    assert {type_.rsplit("::", 1)[0] for type_ in types} == {"AWS::SageMaker", "AWS::CloudFormation"}
+    assert {type_.rsplit("::", 1)[0] for type_ in types} == {
+        *("AWS::SageMaker", "AWS::CloudFormation", "AWS::CloudWatch", "AWS::ApplicationAutoScaling"),
+    }
     assert not [type_ for type_ in types if "Lambda" in type_ or "IAM" in type_ or type_.endswith("CustomResource")]
 
 
-def test_the_role_that_updates_serving_stacks_reaches_nothing_but_sagemaker_and_the_volumes_key(assembly: Any) -> None:
+def test_the_role_that_updates_serving_stacks_reaches_sagemaker_its_alarms_and_the_volumes_key(assembly: Any) -> None:
     services = {
         action.split(":")[0]
         for policy, statement in assembly.statements()
         if policy == "millrace-dev-serving-update"
         for action in listed(statement["Action"])
     }
-    assert services == {"sagemaker", "iam", "kms"}
+    assert services == {"sagemaker", "cloudwatch", "iam", "kms"}
+
+
+def test_only_an_account_that_scales_may_register_its_endpoints_for_it(elsewhere: Any) -> None:
+    scaling = {
+        name: [
+            (policy, statement)
+            for policy, statement in assembly.statements()
+            if any(action.startswith("application-autoscaling:") for action in listed(statement["Action"]))
+        ]
+        for name, assembly in elsewhere.items()
+    }
+    assert scaling["staging"] == []
+    assert {policy for policy, _ in scaling["prod"]} == {"millrace-prod-serving-update"}
+    changes = [statement for _, statement in scaling["prod"] if statement["Resource"] != "*"]
+    assert [statement["Condition"]["StringEquals"] for statement in changes] == [
+        {
+            "application-autoscaling:service-namespace": "sagemaker",
+            "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+        }
+    ]
+
+
+def test_scaling_has_its_own_role_made_and_no_other(elsewhere: Any) -> None:
+    (statement,) = [
+        s for _, s in elsewhere["prod"].statements() if "iam:CreateServiceLinkedRole" in listed(s["Action"])
+    ]
+    service = "sagemaker.application-autoscaling.amazonaws.com"
+    assert statement["Condition"] == {"StringEquals": {"iam:AWSServiceName": service}}
+    assert listed(statement["Resource"])[0].endswith(
+        f":role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    )
+
+
+def test_alarms_are_changed_by_the_prefix_of_the_serving_stacks_only(assembly: Any, elsewhere: Any) -> None:
+    changed = {
+        resource.rsplit(":", 1)[1]
+        for each in (assembly, *elsewhere.values())
+        for _, statement in each.statements()
+        if "cloudwatch:PutMetricAlarm" in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+    assert changed == {
+        *(f"millrace-{account}-serving-*" for account in ("dev", "staging", "prod")),
+        *(f"TargetTracking-endpoint/{model}{kind}/*" for model in MODELS for kind in ("", "-serverless")),
+    }
 
 
 def test_jobs_write_runs_and_refused_rows_only_and_cannot_touch_raw_data_or_inputs(assembly: Any) -> None:
@@ -124,6 +178,7 @@ def test_services_may_assume_a_role_only_for_this_account_where_they_say_for_who
         sources = {
             "sagemaker.amazonaws.com": "arn:aws:sagemaker:ap-northeast-2:111111111111:*",
             "scheduler.amazonaws.com": "arn:aws:scheduler:ap-northeast-2:111111111111:schedule-group/default",
+            "events.amazonaws.com": "arn:aws:events:ap-northeast-2:111111111111:rule/millrace-dev-forward*",
         }
         if service in sources:
             assert condition == {

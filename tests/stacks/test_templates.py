@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pipeline_code.definition import SENTINELS
+from settings import load
 from tests.stacks.template_lab import MODELS
 
-FUNCTIONS = ("start-pipeline", "deploy-model", "resolve-champion", "read-verdict", "start-batch")
+FUNCTIONS = ("start-pipeline", "deploy-model", "smoke-test", "resolve-champion", "read-verdict", "start-batch")
+FUNCTION, BUCKET = "AWS::Lambda::Function", "AWS::S3::Bucket"
 HELPERS = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 def test_the_account_has_the_stacks_of_the_design(assembly: Any) -> None:
     names = ("Access", "Data", "Build", "Trigger", "Deploy", "Batch", "Watch")
     assert set(assembly.templates) == {f"Dev-{name}" for name in (*names, *(f"Serving-{model}" for model in MODELS))}
+
+
+def test_an_account_that_only_serves_holds_nothing_that_trains(elsewhere: dict[str, Any]) -> None:
+    names = ("Access", "Data", "Deploy", "Watch", *(f"Serving-{model}" for model in MODELS))
+    for account, assembly in elsewhere.items():
+        assert set(assembly.templates) == {f"{account.capitalize()}-{name}" for name in names}
+        made = {function["Properties"]["FunctionName"] for function in assembly.resources(FUNCTION).values()}
+        assert made == {f"millrace-{account}-{purpose}" for purpose in ("deploy-model", "smoke-test")}
+        buckets = {bucket["Properties"]["BucketName"].split("-")[2] for bucket in assembly.resources(BUCKET).values()}
+        captures = any(endpoint.capture_percent for endpoint in load().endpoints(account).values())
+        assert buckets == ({"logs", "capture"} if captures else set())
+
+
+def test_no_stack_refers_to_another_account(assembly: Any, elsewhere: dict[str, Any]) -> None:
+    """Each is deployed alone: what is imported is exported beside it."""
+    for one in (assembly, *elsewhere.values()):
+        exported = {
+            output["Export"]["Name"]
+            for template in one.templates.values()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+        text = json.dumps(one.templates)
+        assert set(re.findall(r'"Fn::ImportValue": "([^"]+)"', text)) <= exported
 
 
 def test_the_only_functions_are_our_own(assembly: Any) -> None:
@@ -33,7 +60,9 @@ def test_no_stand_in_of_the_definition_is_left(assembly: Any) -> None:
 
 def test_templates_need_no_bootstrap_parameter_and_carry_no_metadata(assembly: Any) -> None:
     for name, template in assembly.templates.items():
-        assert set(template.get("Parameters", {})) == ({"ModelPackageArn"} if "Serving" in name else set()), name
+        assert set(template.get("Parameters", {})) == (
+            {"ModelPackageArn", "ModelDigest"} if "Serving" in name else set()
+        ), name
         assert not {"Rules", "Metadata"} & set(template), name
         assert not [key for key, resource in template["Resources"].items() if "Metadata" in resource], name
 
@@ -99,29 +128,36 @@ def test_every_queue_refuses_plain_http_and_lets_only_its_rules_send(assembly: A
 
 
 def test_eventbridge_may_use_the_key_of_the_queues(assembly: Any) -> None:
-    (key,) = assembly.resources("AWS::KMS::Key").values()
-    statements = key["Properties"]["KeyPolicy"]["Statement"]
+    statements = _key(assembly, "Key")["KeyPolicy"]["Statement"]
     assert {"Service": "events.amazonaws.com"} in [statement["Principal"] for statement in statements]
-    assert key["Properties"]["EnableKeyRotation"] is True
+
+
+def test_every_key_is_rotated(assembly: Any, elsewhere: dict[str, Any]) -> None:
+    for one in (assembly, *elsewhere.values()):
+        for key in one.resources("AWS::KMS::Key").values():
+            assert key["Properties"]["EnableKeyRotation"] is True
 
 
 def test_messages_that_fail_are_reported_one_by_one(assembly: Any) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 3
+    assert len(mappings) == 4
     for mapping in mappings.values():
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 def test_a_message_stays_hidden_longer_than_a_function_may_run(assembly: Any) -> None:
-    for stack in ("Dev-Trigger", "Dev-Deploy", "Dev-Batch"):
-        (function,) = assembly.resources("AWS::Lambda::Function", stack=stack).values()
-        visibility = [
-            queue["Properties"]["VisibilityTimeout"]
-            for queue in assembly.resources("AWS::SQS::Queue", stack=stack).values()
-            if "RedrivePolicy" in queue["Properties"]
-        ]
-        assert visibility == [6 * function["Properties"]["Timeout"]]
+    timeouts = {
+        function["Properties"]["FunctionName"]: function["Properties"]["Timeout"]
+        for function in assembly.resources("AWS::Lambda::Function").values()
+    }
+    hidden = {
+        queue["Properties"]["QueueName"]: queue["Properties"]["VisibilityTimeout"]
+        for queue in assembly.resources("AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+    assert len(hidden) == 4
+    assert hidden == {name: 6 * timeouts[name] for name in hidden}
 
 
 def test_data_outlives_its_stack_unless_a_first_deployment_fails(assembly: Any) -> None:
@@ -139,6 +175,13 @@ def test_each_pipeline_registers_into_a_group_that_exists(assembly: Any) -> None
         (group,) = pipeline["DependsOn"]
         name = groups[f"Dev-Build/{group}"]["Properties"]["ModelPackageGroupName"]
         assert name == pipeline["Properties"]["PipelineName"]
+
+
+def _key(assembly: Any, id_: str) -> dict[str, Any]:
+    """The properties of the key with this id in the data stack; CDK adds eight characters to it."""
+    keys = assembly.resources("AWS::KMS::Key", stack="Dev-Data")
+    (found,) = [key["Properties"] for path, key in keys.items() if path.split("/")[1][:-8] == id_]
+    return dict(found)
 
 
 def _denials(policies: dict[str, Any], attribute: str, path: str) -> list[dict[str, Any]]:
@@ -198,7 +241,7 @@ def test_logs_of_functions_jobs_and_endpoints_have_the_key_and_an_end(assembly: 
         "/aws/sagemaker/ProcessingJobs",
         "/aws/sagemaker/TransformJobs",
         "/aws/sagemaker/TrainingJobs",
-        *(f"/aws/sagemaker/Endpoints/{model}" for model in MODELS),
+        *(f"/aws/sagemaker/Endpoints/{model}{kind}" for model in MODELS for kind in ("", "-serverless")),
     }
     for group in groups:
         assert group["RetentionInDays"] == 30
@@ -206,8 +249,7 @@ def test_logs_of_functions_jobs_and_endpoints_have_the_key_and_an_end(assembly: 
 
 
 def test_cloudwatch_may_use_the_key_for_the_log_groups_of_the_system_only(assembly: Any) -> None:
-    (key,) = assembly.resources("AWS::KMS::Key").values()
-    (statement,) = [s for s in key["Properties"]["KeyPolicy"]["Statement"] if "logs" in json.dumps(s["Principal"])]
+    (statement,) = [s for s in _key(assembly, "Key")["KeyPolicy"]["Statement"] if "logs" in json.dumps(s["Principal"])]
     assert statement["Principal"] == {"Service": "logs.ap-northeast-2.amazonaws.com"}
     groups = "arn:aws:logs:ap-northeast-2:111111111111:log-group:"
     assert statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] == [

@@ -12,7 +12,7 @@ import pytest
 from millrace.local.events.pattern import Pattern
 from settings import AccountSettings, ModelSettings, load
 from stacks.controls.templates import Resource, listed
-from tests.stacks.template_lab import Lab
+from tests.stacks.template_lab import Lab, no_grants
 
 RAW = "millrace-dev-raw-111111111111-ap-northeast-2"
 PIPELINE = "arn:aws:sagemaker:ap-northeast-2:111111111111:pipeline/claims-fraud"
@@ -76,9 +76,9 @@ def test_the_end_of_a_run_reaches_the_queue_however_it_ended(
 
 def test_a_rule_tries_for_a_day_and_then_keeps_the_event(assembly: Any) -> None:
     for found in Lab(assembly).templates().resources("AWS::Events::Rule"):
-        (target,) = found.properties["Targets"]
-        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
-        assert target["DeadLetterConfig"]["Arn"].endswith("-dlq")
+        for target in found.properties["Targets"]:
+            assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
+            assert target["DeadLetterConfig"]["Arn"].endswith("-dlq")
         assert len(json.dumps(found.properties["EventPattern"])) < LONGEST_PATTERN
         assert len(found.properties["Name"]) <= 64
 
@@ -135,7 +135,8 @@ def test_who_chose_to_destroy_data_with_their_stack_can_delete_the_ledger(tmp_pa
     from stacks.naming import Naming
 
     app = new_app(outdir=tmp_path)
-    DataStack(app, "Data", naming=Naming(replace(load().account("dev"), removal="destroy")))
+    naming = Naming(replace(load().account("dev"), removal="destroy"))
+    DataStack(app, "Data", naming=naming, grants=no_grants(naming))
     resources = app.synth().get_stack_by_name("Data").template["Resources"].values()
     (table,) = [r for r in resources if r["Type"] == "AWS::DynamoDB::Table"]
     assert table["Properties"]["DeletionProtectionEnabled"] is False
@@ -182,7 +183,7 @@ def trigger_template(account: AccountSettings, models: list[ModelSettings], fold
 
     naming = Naming(account)
     stage = Stage(new_app(outdir=folder), "Dev", env=Environment(account=account.account_id, region=account.region))
-    data = DataStack(stage, "Data", naming=naming)
+    data = DataStack(stage, "Data", naming=naming, grants=no_grants(naming))
     boundary = ManagedPolicy.from_managed_policy_name(data, "Boundary", naming.of("boundary"))
     PermissionsBoundary.of(stage).apply(boundary)
     TriggerStack(
@@ -193,6 +194,7 @@ def trigger_template(account: AccountSettings, models: list[ModelSettings], fold
         key=data.key,
         raw_bucket=data.raw_bucket,
         artifact_bucket=data.artifact_bucket,
+        artifact_key=data.artifact_key,
         ledger=data.ledger,
     )
     template: dict[str, Any] = stage.synth().get_stack_by_name("Dev-Trigger").template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,14 @@ TOPIC = "arn:aws:sns:ap-northeast-2:111111111111:millrace-dev-alarms"
 @pytest.fixture(scope="module")
 def alarms(assembly: Any) -> dict[str, dict[str, Any]]:
     """The properties of each alarm by its name, without the account's prefix."""
-    found = Lab(assembly).templates().resources("AWS::CloudWatch::Alarm")
-    return {one.properties["AlarmName"].removeprefix("millrace-dev-"): dict(one.properties) for one in found}
+    return {name.removeprefix("millrace-dev-"): found for name, found in _watched(assembly)}
+
+
+def _watched(assembly: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The alarms of the watch stack; those of endpoints are theirs."""
+    for one in Lab(assembly).templates().resources("AWS::CloudWatch::Alarm"):
+        if one.template.endswith("-Watch"):
+            yield one.properties["AlarmName"], dict(one.properties)
 
 
 def names(assembly: Any, type_: str, key: str) -> set[str]:
@@ -31,11 +38,18 @@ def dimensions(alarm: dict[str, Any]) -> dict[str, str]:
 
 
 def test_queues_functions_the_schedule_and_each_model_are_watched(alarms: dict[str, dict[str, Any]]) -> None:
-    workers = [f"{w}-{what}" for w in ("start-pipeline", "deploy-model", "start-batch") for what in WORKER_ALARMS]
-    called = ("resolve-champion-errors", "read-verdict-errors", "pipeline-functions-dead-letters")
+    workers = [f"{worker}-{what}" for worker in (*TRAINING, *SERVING) for what in WORKER_ALARMS]
+    called = ("resolve-champion-errors", "read-verdict-errors", "pipeline-functions-dead-letters", "forward-failed")
     assert set(alarms) == {*workers, *called, "schedule-silent", *(f"model-age-{model}" for model in MODELS)}
 
 
+def test_an_account_that_only_serves_watches_what_it_has(elsewhere: dict[str, Any]) -> None:
+    for account, assembly in elsewhere.items():
+        watched = {name for name, _ in _watched(assembly)}
+        assert watched == {f"millrace-{account}-{worker}-{what}" for worker in SERVING for what in WORKER_ALARMS}
+
+
+TRAINING, SERVING = ("start-pipeline", "start-batch"), ("deploy-model", "smoke-test")
 WORKER_ALARMS = ("queue-age", "dead-letters", "errors")
 
 
@@ -57,7 +71,7 @@ def test_a_message_that_is_retried_once_does_not_ring(assembly: Any, alarms: dic
         for queue in Lab(assembly).templates().resources("AWS::SQS::Queue")
     }
     ages = [alarm for name, alarm in alarms.items() if name.endswith("queue-age")]
-    assert len(ages) == 3
+    assert len(ages) == 4
     for alarm in ages:
         assert alarm["Threshold"] > hidden[dimensions(alarm)["QueueName"]]
 
@@ -67,6 +81,18 @@ def test_one_dead_letter_or_one_crash_rings(alarms: dict[str, dict[str, Any]]) -
         if name.endswith(("dead-letters", "errors")):
             assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold"), name
             assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_an_account_that_is_not_deployed_rings_for_each_version_and_then_stops(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    """What could not be forwarded stays in its queue for two weeks; the alarm must not last as long."""
+    alarm = alarms["forward-failed"]
+    assert (alarm["MetricName"], dimensions(alarm)) == (
+        "NumberOfMessagesSent",
+        {"QueueName": "millrace-dev-forward-dlq"},
+    )
+    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_silence_of_the_schedule_rings(alarms: dict[str, dict[str, Any]]) -> None:
@@ -109,7 +135,7 @@ def test_only_the_systems_alarms_publish_and_only_over_tls(assembly: Any) -> Non
 
 def test_alarms_may_use_the_topics_key(assembly: Any) -> None:
     (topic,) = Lab(assembly).templates().resources("AWS::SNS::Topic")
-    (key,) = Lab(assembly).templates().resources("AWS::KMS::Key")
+    (key,) = [key for key in Lab(assembly).templates().resources("AWS::KMS::Key") if key.logical_id.startswith("Key")]
     assert topic.properties["KmsMasterKeyId"] == key.arn
     (statement,) = [s for s in statements(key) if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"}]
     assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -129,7 +155,8 @@ def test_the_settings_say_who_gets_a_mail_and_how_long_silence_may_last(tmp_path
     app, naming = new_app(outdir=tmp_path), Naming(account)
     env = Environment(account=account.account_id, region=account.region)
     stage = Stage(app, "Dev", env=env)
-    key = CustomerKey(Stack(stage, "Data"), "Key", naming=naming, removal=removal_policy(naming))
+    removal = removal_policy(naming)
+    key = CustomerKey(Stack(stage, "Data"), "Key", naming=naming, purpose="data", description="a", removal=removal)
     WatchStack(stage, "Watch", naming=naming, models=[], workers=[], functions=[], key=key)
     resources = stage.synth().get_stack_by_name("Dev-Watch").template["Resources"].values()
     mails = [r["Properties"] for r in resources if r["Type"] == "AWS::SNS::Subscription"]

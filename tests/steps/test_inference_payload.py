@@ -6,7 +6,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from payload import KINDS, PayloadError, choose_accept, parse
+from media import KINDS, PayloadError, choose_accept
+from payload import parse
 
 NAMES = ("amount", "contact")
 
@@ -111,10 +112,14 @@ def test_another_content_type_is_a_415(kind: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [(None, "application/json"), ("*/*", "application/json"), ("text/csv", "text/csv"),
-     ("image/png, text/csv;q=0.5", "text/csv"), ("Application/JSON; charset=utf-8", "application/json")],
+     ("image/png, text/csv;q=0.5", "text/csv"), ("Application/JSON; charset=utf-8", "application/json"),
+     ("text/csv;q=0.5, application/jsonlines;q=0.8", "application/jsonlines"), ("text/*", "text/csv"),
+     ("application/json;q=0, */*", "application/jsonlines"), ("*/*;q=0.1, text/csv", "text/csv"),
+     ("text/csv;q=0, text/*, application/json;q=0.001", "application/json"),
+     ("text/csv, application/json", "text/csv")],
 )  # fmt: skip
 def test_the_answer_has_the_first_type_that_is_accepted_and_there(accept: str | None, kind: str) -> None:
-    assert choose_accept(accept) == kind
+    assert choose_accept(accept) == (kind, False)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +128,15 @@ def test_the_answer_has_the_first_type_that_is_accepted_and_there(accept: str | 
      ("text/csv", "text/csv"), ("application/jsonlines", "application/jsonlines")],
 )  # fmt: skip
 def test_lines_are_answered_with_lines_unless_another_type_is_wanted(accept: str | None, kind: str) -> None:
-    assert choose_accept(accept, "application/jsonlines; charset=utf-8") == kind
+    assert choose_accept(accept, "application/jsonlines; charset=utf-8") == (kind, False)
 
 
-def test_an_accept_without_any_of_the_types_is_a_406() -> None:
+@pytest.mark.parametrize(
+    "accept", ["image/png", "text/csv;q=0", "*/*;q=0", "text/csv;q=2", "text/csv;q=-1", "text/csv;q=nan", "text/csv;q="]
+)
+def test_an_accept_without_any_of_the_types_or_with_an_odd_weight_is_a_406(accept: str) -> None:
     with pytest.raises(PayloadError) as caught:
-        choose_accept("image/png")
+        choose_accept(accept)
     assert caught.value.status == 406
 
 

@@ -25,6 +25,19 @@ from tests.step_runs import (
 )
 
 METRICS = {"binary": "auc", "multiclass": "mlogloss", "regression": "rmse"}
+INFERENCE_CODE = (
+    "answers",
+    "explain",
+    "features",
+    "golden",
+    "inference",
+    "media",
+    "model_check",
+    "payload",
+    "predictor",
+    "quick",
+    "threshold",
+)
 OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
 
 
@@ -49,7 +62,7 @@ def test_the_model_folder_holds_all_that_evaluation_and_inference_need(problem: 
     names = {str(path.relative_to(model)) for path in model.rglob("*.*") if path.suffix in (".json", ".py")}
     assert names == {
         "model.json", "features.json", "decision.json", "profile.json", "digests.json",
-        "code/inference.py", "code/model_check.py", "code/payload.py", "code/features.py", "code/threshold.py",
+        "golden.json", *(f"code/{name}.py" for name in INFERENCE_CODE),
     }  # fmt: skip
 
 
@@ -96,7 +109,7 @@ def test_the_last_metrics_are_those_of_the_model_that_is_kept_on_both_parts(prob
 def test_the_same_parts_give_the_same_bytes(problem: str, tmp_path: Path) -> None:
     run = finished_run(problem)
     train(run, tmp_path, *train_arguments(problem))
-    for name in ("model.json", "features.json", "decision.json", "profile.json"):
+    for name in ("model.json", "features.json", "decision.json", "profile.json", "golden.json", "digests.json"):
         assert (tmp_path / name).read_bytes() == (run.model / name).read_bytes(), name
 
 

@@ -38,10 +38,13 @@ def serving(requests: Path, answers: Path) -> None:
     user = transformer.Transformer(model_fn=module.model_fn, transform_fn=module.transform_fn)
     user.initialize()
     client = worker.Worker(transform_fn=user.transform, module_name=serving_env.module_name).test_client()
-    found = [{"status": client.get("/ping").status_code, "type": "", "body": ""}]
+    found = [{"status": client.get("/ping").status_code, "type": "", "attributes": None, "body": ""}]
     for request in json.loads(requests.read_text()):
-        reply = client.post("/invocations", data=bytes.fromhex(request["body"]), headers=request["headers"])
-        found.append({"status": reply.status_code, "type": reply.mimetype, "body": reply.get_data(as_text=True)})
+        body = bytes.fromhex(request["body"]) * request.get("times", 1)
+        reply = client.post("/invocations", data=body, headers=request["headers"])
+        told = reply.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+        text = reply.get_data(as_text=True)
+        found.append({"status": reply.status_code, "type": reply.mimetype, "attributes": told, "body": text})
     answers.write_text(json.dumps(found))
 
 

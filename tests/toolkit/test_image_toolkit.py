@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from tests.step_runs import (
     HYPERPARAMETERS,
     IMAGE_PYTHON,
     SPECS,
-    TOOLKIT_PYTHON,
     Run,
     csv_lines,
     feature_names,
@@ -23,8 +21,8 @@ from tests.step_runs import (
     raw_rows,
     step,
 )
+from tests.toolkit_lab import toolkit
 
-IMAGE = Path(__file__).with_name("image.py")
 CHANNELS = ("train", "validation", "features")
 DIRECT = """
 import json, sys
@@ -35,23 +33,6 @@ for body, kind in json.load(open(sys.argv[2])):
     print(inference.transform_fn(model, body, kind, "application/json").response)
 """
 Answers = list[dict[str, Any]]
-
-
-def toolkit(base: Path, *argv: object, **env: object) -> subprocess.CompletedProcess[str]:
-    """The toolkit with a private /opt/ml; what it installs with pip lands there too, and pip has no index."""
-    if not TOOLKIT_PYTHON.exists():
-        pytest.fail(f"{TOOLKIT_PYTHON} is not there; run `make setup`", pytrace=False)
-    site = base / "site"
-    site.mkdir(exist_ok=True)
-    command = [str(TOOLKIT_PYTHON), str(IMAGE), *map(str, argv)]
-    settings = {
-        "HOME": base, "PATH": "/usr/bin:/bin", "SAGEMAKER_BASE_DIR": base, "PYTHONPATH": site, "PIP_TARGET": site,
-        "PIP_NO_INDEX": 1, "PIP_NO_BUILD_ISOLATION": 0, "AWS_REGION": "ap-northeast-2", **env,
-    }  # fmt: skip
-    return subprocess.run(
-        command, env={name: str(value) for name, value in settings.items()}, cwd=base,
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SPECS)
@@ -158,7 +139,7 @@ def test_script_mode_leaves_the_same_files_as_a_run_by_hand(run: Run, trained: P
     assert files(trained / "model") == files(run.model)
 
 
-@pytest.mark.parametrize("name", ["model.json", "features.json", "decision.json", "profile.json"])
+@pytest.mark.parametrize("name", ["model.json", "features.json", "decision.json", "profile.json", "golden.json"])
 def test_script_mode_makes_the_same_model_byte_by_byte(run: Run, trained: Path, name: str) -> None:
     assert (trained / "model" / name).read_bytes() == (run.model / name).read_bytes()
 

@@ -66,21 +66,22 @@ def test_the_run_is_looked_for_under_the_name_that_the_function_gives_it() -> No
     assert batch.Upload("one", "raw", key, "v1").id == made.id
 
 
+@pytest.mark.parametrize("other", ["one-batch", "one-deploy"])
 def test_the_newest_run_is_one_that_trains_unless_the_newest_of_all_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     def run(pipeline: str) -> executions.Run:
         arn = f"arn:aws:sagemaker:x:1:pipeline/{pipeline}/execution/{pipeline}"
         return executions.Run(arn, "Succeeded", datetime.now(UTC), None, "")
 
-    known = [run("one-batch"), run("one")]
+    known = [run(other), run("one")]
     monkeypatch.setattr(executions, "recent", lambda *_, **__: known)
     connection: Any = None
     assert executions.find(connection, None).model == "one"
-    assert executions.find(connection, "latest").model == "one-batch"
+    assert executions.find(connection, "latest").model == other
     assert executions.find(connection, "latest", trains=True).model == "one"
     known.pop()
-    assert executions.find(connection, None).model == "one-batch"
+    assert executions.find(connection, None).model == other
 
 
 class Results:

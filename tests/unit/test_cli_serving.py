@@ -27,7 +27,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Any:
     def register(**states: str) -> None:
         made = [version(name.replace("_", "/"), state) for name, state in states.items()]
         monkeypatch.setattr(serving, "groups", lambda _: sorted({each.model for each in made}))
-        monkeypatch.setattr(serving, "versions", lambda _, group: [each for each in made if each.model == group])
+        monkeypatch.setattr(serving, "versions", lambda _, group, **__: [each for each in made if each.model == group])
 
     return register
 

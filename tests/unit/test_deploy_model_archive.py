@@ -12,7 +12,7 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from deploy_model.archive import LARGEST_UNPACKED, Limits, check_archive
+from deploy_model.archive import LARGEST_UNPACKED, NEEDED, Limits, check_archive
 from deploy_model.errors import RefusedError
 
 from tests.archive_lab import SOUND, member, packed, tar
@@ -105,9 +105,23 @@ def test_an_archive_that_nobody_should_unpack_is_refused_with_what_is_wrong(kind
     assert why in refusal(make())
 
 
-@pytest.mark.parametrize("absent", ["model.json", "features.json", "decision.json", "code/inference.py"])
+@pytest.mark.parametrize("absent", NEEDED)
 def test_an_archive_that_lacks_a_member_is_refused(absent: str) -> None:
     assert refusal(packed({name: held for name, held in SOUND.items() if name != absent})) == f"it holds no {absent}"
+
+
+def test_the_digest_of_the_digests_is_found_in_the_same_reading() -> None:
+    for digests in (b"", b"{}", b"a" * 511, b"a" * 512, b"a" * 513, b"a" * (1 << 16)):
+        data = packed({**SOUND, "digests.json": digests, "behind.bin": bytes(3000)})
+        found = check_archive(io.BytesIO(data), sha256=hashlib.sha256(data).hexdigest())
+        assert found == hashlib.sha256(digests).hexdigest()
+
+
+def test_digests_that_nobody_would_write_are_refused() -> None:
+    why = "its digests.json has 65,537 bytes, more than 65,536"
+    assert refusal(packed({**SOUND, "digests.json": b"a" * ((1 << 16) + 1)})) == why
+    cut = gzip.compress(member("digests.json", size=600).tobuf() + b"a")
+    assert refusal(cut) == "its digests.json ends in the middle"
 
 
 def test_an_empty_folder_is_no_file() -> None:

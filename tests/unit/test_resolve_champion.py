@@ -38,10 +38,11 @@ class World:
         self.approved, self.status, self.serves = list(approved), status, serves
         self.config: list[dict[str, Any]] = [{"ModelName": "live", "InitialVariantWeight": 1.0}]
         self.gone: set[str] = set()
+        self.endpoint = MODEL
         self.container: dict[str, Any] = {}
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
-        assert EndpointName == MODEL
+        assert EndpointName == self.endpoint
         if not self.status:
             raise missing("DescribeEndpoint", "endpoint")
         endpoint = f"arn:aws:sagemaker:ap-northeast-2:111111111111:endpoint/{MODEL}"
@@ -103,6 +104,14 @@ def test_without_an_endpoint_it_is_the_newest_approved_version() -> None:
     answer = champion(World(approved=(2, 5)))
     assert (answer.model_uri, answer.version) == version(5)
     assert answer.reason == "there is no endpoint claims-fraud; claims-fraud/5 is the newest approved version"
+
+
+def test_an_endpoint_may_have_another_name_than_its_model() -> None:
+    settings = ChampionSettings(BUCKET, PLACEHOLDER, {MODEL: f"{MODEL}-serverless"})
+    world = World()
+    world.endpoint = f"{MODEL}-serverless"
+    answer = resolve(MODEL, Registry(world, world, settings))
+    assert answer.reason == "there is no endpoint claims-fraud-serverless; no approved version can be used either"
 
 
 @pytest.mark.parametrize("status", ["InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"])
@@ -226,6 +235,7 @@ def test_the_handler_reads_its_environment_once_and_waits_out_throttling(monkeyp
         "AWS_DEFAULT_REGION": "ap-northeast-2",
         "ARTIFACT_BUCKET": BUCKET,
         "PLACEHOLDER_URI": PLACEHOLDER,
+        "ENDPOINTS": "{}",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delitem(sys.modules, "resolve_champion.handler", raising=False)

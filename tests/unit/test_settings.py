@@ -254,7 +254,7 @@ def test_a_mistake_in_a_model_is_named(folder: Writer, changes: Changes, message
 def test_an_endpoint_may_have_disks_of_its_own_if_batches_are_scored_elsewhere(folder: Writer) -> None:
     types = ["ml.m5.large", "ml.g4dn.xlarge"]
     changes = {"endpoint.instance_type": "ml.g4dn.xlarge", "endpoint.supported_instance_types": types}
-    assert load(folder(model=changes)).models[0].endpoint.instance_type == "ml.g4dn.xlarge"
+    assert load(folder(model=changes)).endpoint("claims-fraud", "dev").instance_type == "ml.g4dn.xlarge"
 
 
 def test_a_limit_of_time_that_is_wrong_itself_makes_no_second_mistake(folder: Writer) -> None:
@@ -281,6 +281,31 @@ def test_a_model_with_the_name_of_anothers_batch_pipeline_is_refused(folder: Wri
     assert problem == (
         "models/claims-fraud-batch.toml: the pipeline that scores batches with claims-fraud has this name; "
         "rename the file"
+    )
+
+
+def test_a_model_asks_for_a_pipeline_that_deploys_it_or_has_none(folder: Writer) -> None:
+    assert not load(folder()).model("claims-fraud").deploy.pipeline
+    assert load(folder(model={"deploy": {"pipeline": True}})).model("claims-fraud").deploy.pipeline
+    assert _problems(folder(model={"deploy": {"pipeline": "yes", "pipelines": 1}})) == [
+        'models/claims-fraud.toml: deploy.pipeline: is "yes"; write true or false',
+        "models/claims-fraud.toml: deploy.pipelines: is not a setting; known here: pipeline (did you mean pipeline?)",
+    ]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_model_with_the_name_of_a_pipeline_that_deploys_another_is_refused(folder: Writer, asks: bool) -> None:
+    root = folder(model={"deploy": {"pipeline": asks}})
+    second = root / "models" / "claims-fraud-deploy.toml"
+    second.write_bytes((SHIPPED / "models" / "claims-fraud.toml").read_bytes())
+    try:
+        problems = _problems(root) if asks else [str(len(load(root).models))]
+    finally:
+        second.unlink()
+    assert problems == (
+        ["models/claims-fraud-deploy.toml: the pipeline that deploys claims-fraud has this name; rename the file"]
+        if asks
+        else ["2"]
     )
 
 
@@ -327,7 +352,14 @@ def _leaves(values: Table, path: str = "") -> Iterator[str]:
             yield full
 
 
-MAY_BE_LEFT_OUT = ("data.limits.", "gate.min_support", "gate.confidence", "cache.")
+MAY_BE_LEFT_OUT = (
+    "data.limits.",
+    "gate.min_support",
+    "gate.confidence",
+    "cache.",
+    "staging.endpoint.",
+    "prod.endpoint.",
+)
 LEAVES = [*((ACCOUNTS, leaf) for leaf in _leaves(ACCOUNTS)), *((MODEL, leaf) for leaf in _leaves(MODEL))]
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=20)
 SCALARS = st.one_of(

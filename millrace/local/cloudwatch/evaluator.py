@@ -8,10 +8,11 @@ has had time to happen: nothing could run while no time passed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from millrace.local.cloudwatch import reasons
@@ -32,17 +33,15 @@ SETTLE_SECONDS = 3.0
 LONGEST_GAP_SECONDS = 86400
 
 Changed = Callable[[Alarm, Alarm], None]
-Sample = Callable[[Iterable[int]], None]
 
 
 class Evaluator:
-    """One appointment at a time; `sample` records gauges for the given minutes, `changed` is told of new states."""
+    """One appointment at a time; gauges are sampled before each, `changed` is told of new states."""
 
-    def __init__(self, world: World, alarms: Alarms, *, sample: Sample, changed: Changed) -> None:
+    def __init__(self, world: World, alarms: Alarms, *, changed: Changed) -> None:
         self._world = world
         self._metrics: Metrics = world.metrics
         self._alarms = alarms
-        self._sample = sample
         self._changed = changed
         self._timer = Timer(world, name="alarms")
         self._lock = threading.RLock()
@@ -71,6 +70,7 @@ class Evaluator:
         if self._next:
             self._next.cancel()
         self._next = self._timer.at(moment, lambda: self._due(moment))
+        self._world.alarms.evaluated(moment, settled=not self._settling)
 
     def _due(self, moment: float) -> None:
         with self._lock:
@@ -84,6 +84,10 @@ class Evaluator:
                 short = any(alarm.step < STEP for alarm in self._alarms.all())
                 step = SHORT_STEP if short else STEP
                 self._appoint(now - now % step + step)
+
+    def _sample(self, moments: Sequence[int]) -> None:
+        for each in self._world.samplers:
+            each(moments)
 
     def _minute(self, moment: int) -> None:
         if moment % STEP == 0:
@@ -123,6 +127,7 @@ class Evaluator:
             now = self._world.clock.now()
             for alarm in self._metric_alarms():
                 self._judge(alarm, now - now % alarm.step, until=now + 1)
+            self._world.alarms.evaluated(self._next.due if self._next else now, settled=True)
 
     def _metric_alarms(self) -> list[Alarm]:
         return [alarm for alarm in self._alarms.all() if alarm.kind == METRIC_ALARM]
@@ -167,14 +172,18 @@ class Evaluator:
 
     def move(self, alarm: Alarm, value: str, reason: str, data: str) -> None:
         """Bring the alarm into a state and tell of it."""
-        now: datetime = self._world.clock.datetime()
 
         def state(before: Alarm) -> State | None:
+            now: datetime = self._world.clock.datetime()
             since = before.state.transitioned if before.state.value == value else now
             return State(value, reason, data, now, since)
 
         with self._lock:
-            moved = self._alarms.move(alarm, state)
+            known = self._alarms.find((alarm.account, alarm.region), alarm.name)
+            rises = known is not None and value == ALARM != known.state.value
+            following = self._world.alarms.raise_alarm(alarm.account, alarm.region, alarm.name)
+            with following if rises else contextlib.nullcontext():
+                moved = self._alarms.move(alarm, state)
             if moved is None or moved[0].state.value == value:
                 return
             self._changed(*moved)

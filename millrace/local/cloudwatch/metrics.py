@@ -89,10 +89,13 @@ class Metrics:
         at: float | None = None,
     ) -> None:
         """What an AWS service publishes of itself: each value (with its unit) under each set of dimensions."""
-        for names in dimensions:
-            pairs = tuple(sorted(names.items()))
-            for name, (value, unit) in values.items():
-                self.record(Metric(account, region, namespace, name, pairs), value, unit=unit, at=at)
+        with self._lock:
+            now = self._clock.now()
+            for names in dimensions:
+                pairs = tuple(sorted(names.items()))
+                for name, (value, unit) in values.items():
+                    metric = Metric(account, region, namespace, name, pairs)
+                    self._point(metric, unit, now, at, MINUTE).add(value)
 
     def record(
         self,
@@ -105,19 +108,18 @@ class Metrics:
         resolution: int = MINUTE,
     ) -> None:
         with self._lock:
-            self._point(metric, unit, at, resolution).add(value, count)
+            self._point(metric, unit, self._clock.now(), at, resolution).add(value, count)
 
     def record_set(
         self, metric: Metric, given: Mapping[str, float], *, unit: str, at: float | None, resolution: int
     ) -> None:
         """A statistic set as PutMetricData takes it."""
         with self._lock:
-            self._point(metric, unit, at, resolution).add_set(
+            self._point(metric, unit, self._clock.now(), at, resolution).add_set(
                 count=given["SampleCount"], total=given["Sum"], low=given["Minimum"], high=given["Maximum"]
             )
 
-    def _point(self, metric: Metric, unit: str, at: float | None, resolution: int) -> Datapoint:
-        now = self._clock.now()
+    def _point(self, metric: Metric, unit: str, now: float, at: float | None, resolution: int) -> Datapoint:
         moment = int(now if at is None else at)
         track = self._tracks.setdefault(metric, {}).setdefault(unit, Track())
         track.forget_before(now - KEPT_SECONDS)

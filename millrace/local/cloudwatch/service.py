@@ -28,7 +28,8 @@ class CloudWatch:
         self._alarms = Alarms()
         self._dashboards = Dashboards(world)
         actions = Actions(world, self._alarms)
-        self._evaluator = Evaluator(world, self._alarms, sample=self.queues.sample, changed=actions.changed)
+        world.samplers.append(self.queues.sample)
+        self._evaluator = Evaluator(world, self._alarms, changed=actions.changed)
         parts = (
             AlarmOperations(world, self._alarms, self._evaluator, actions),
             MetricOperations(world),

@@ -20,6 +20,10 @@ Special = Callable[[str, Params, Place], list[Need]]
 
 # AWS answers these to whoever has valid credentials.
 FREE = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "GetAccessKeyInfo")})
+# Only the token tells which execution these are about: `sagemaker/pipelines/callbacks.py` asks for the right.
+ASKED_LATER = frozenset(
+    {("sagemaker", "SendPipelineExecutionStepSuccess"), ("sagemaker", "SendPipelineExecutionStepFailure")}
+)
 RENAMED = {
     ("lambda", "GetLayerVersionByArn"): "GetLayerVersion",
     ("lambda", "Invoke"): "InvokeFunction",
@@ -44,7 +48,7 @@ TRANSACTION_VERBS = {
 def needs(service: str, operation: str, params: Params, place: Place) -> list[Need]:
     """What the caller must be allowed to do for this request, without what AWS does in its name besides."""
     prefix = catalog.prefix_of(service)
-    if (prefix, operation) in FREE:
+    if (prefix, operation) in FREE | ASKED_LATER:
         return []
     if prefix == "s3":
         return s3_actions.needs(operation, params, place)

@@ -222,6 +222,8 @@ def _sagemaker(operation: str, params: Mapping[str, Any], members: Mapping[str, 
             found[key] = tuple(members.get(MEMBERS[key][0].lower(), ())) or ("false",)
     for name, value in (params.get("CustomerMetadataProperties") or {}).items():
         found[f"sagemaker:CustomerMetadataProperties/{name}"] = (text(value),)
+    for name, value in (params.get("ModelLifeCycle") or {}).items():
+        found[f"sagemaker:ModelLifeCycle:{name}"] = (text(value),)
     return found
 
 

@@ -39,8 +39,12 @@ from millrace.local.service import Caller, ServiceError
 UNIDENTIFIED = "UnidentifiedOperation"
 
 
+def _nothing(_: str) -> Mapping[str, str]:
+    return {}
+
+
 class Gate:
-    """Decides; `packages` gives the policy text of a model package group."""
+    """Decides; `packages` gives the policy text of a model package group, `current` the keys of a package's state."""
 
     def __init__(
         self,
@@ -49,12 +53,14 @@ class Gate:
         packages: PolicyText,
         *,
         tags: Callable[[str], Mapping[str, str]] = moto_tags.of,
+        current: Callable[[str], Mapping[str, str]] = _nothing,
         enforcing: bool = True,
     ) -> None:
         self.principals = Principals(aws)
         self.audit = audit
         self._resource_policies = ResourcePolicies(packages)
         self._tags = tags
+        self._current = current
         self._enforcing = enforcing
         self._process = secrets.token_hex(4)
         self._requests = itertools.count(1)
@@ -97,6 +103,8 @@ class Gate:
         found: dict[str, tuple[str, ...]] = {}
         for name, value in self._tags(need.resource).items():
             found[f"aws:ResourceTag/{name}"] = found[f"{prefix}:ResourceTag/{name}"] = (value,)
+        if ":model-package/" in need.resource:
+            found |= {key: (value,) for key, value in self._current(need.resource).items()}
         return found
 
     def _request_id(self) -> str:

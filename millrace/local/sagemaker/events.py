@@ -7,6 +7,7 @@ the epoch, model packages as ISO text; an endpoint's status is IN_SERVICE, not I
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,10 +25,32 @@ DETAIL_TYPES = {
     "ModelPackage": "SageMaker Model Package State Change",
     "Endpoint": "SageMaker Endpoint State Change",
 }
+DEPLOYMENT = "SageMaker Endpoint Deployment State Change"
 
 
 def publish(world: World, store: Store, kind: Kind, record: Record) -> None:
     """Tell EventBridge what the resource is now."""
+    _publish(world, store, kind, record, DETAIL_TYPES[kind.name])
+
+
+def publish_update(world: World, store: Store, record: Record, request: Mapping[str, Any]) -> None:
+    """Tell EventBridge what a version is now, and which of its fields the request named."""
+    names = {name.removesuffix("ToRemove").removesuffix("ToAdd") for name in request} - {
+        "ModelPackageArn",
+        "ClientToken",
+    }
+    told = {"UpdatedModelPackageFields": sorted(names)}
+    _publish(world, store, MODEL_PACKAGE, record, DETAIL_TYPES[MODEL_PACKAGE.name], told)
+
+
+def publish_deployment(world: World, store: Store, record: Record) -> None:
+    """Tell EventBridge how far an endpoint's deployment is."""
+    _publish(world, store, ENDPOINT, record, DEPLOYMENT)
+
+
+def _publish(
+    world: World, store: Store, kind: Kind, record: Record, detail_type: str, more: Mapping[str, Any] | None = None
+) -> None:
     arn = record[kind.arn_key]
     place = Place.of_arn(arn)
     detail = shapes.answer(f"Describe{kind.name}", record)
@@ -39,8 +62,8 @@ def publish(world: World, store: Store, kind: Kind, record: Record) -> None:
         account=place.account,
         region=place.region,
         source="aws.sagemaker",
-        detail_type=DETAIL_TYPES[kind.name],
-        detail=plain(detail, iso=kind is MODEL_PACKAGE),
+        detail_type=detail_type,
+        detail={**plain(detail, iso=kind is MODEL_PACKAGE), **(more or {})},
         resources=[arn],
     )
 

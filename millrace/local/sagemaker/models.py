@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from millrace.local.iam.services import SAGEMAKER_HOSTING, RoleSession
-from millrace.local.sagemaker import events
+from millrace.local.sagemaker import endpoint_configs, events
 from millrace.local.sagemaker.kinds import ENDPOINT_CONFIG, MODEL
 from millrace.local.sagemaker.registry import Registry
 from millrace.local.sagemaker.resources import Resources
@@ -86,16 +86,6 @@ class Models:
         events.publish(self._resources.world, self._resources.store, MODEL, record)
 
     def create_config(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        for variant in params["ProductionVariants"]:
-            if "ModelName" in variant:
-                self._resources.get(MODEL, Place.of(caller), variant["ModelName"])
-            if not ("InstanceType" in variant or "ServerlessConfig" in variant):
-                raise ServiceError(
-                    "ValidationException",
-                    f"Variant {variant['VariantName']}: InstanceType or ServerlessConfig is required.",
-                )
-        names = [variant["VariantName"] for variant in params["ProductionVariants"]]
-        if len(set(names)) != len(names):
-            raise ServiceError("ValidationException", f"Variant names must be unique, got {', '.join(names)}.")
+        endpoint_configs.check(params, lambda name: self._resources.get(MODEL, Place.of(caller), name))
         record = self._resources.new(ENDPOINT_CONFIG, caller, params)
         return {"EndpointConfigArn": record["EndpointConfigArn"]}

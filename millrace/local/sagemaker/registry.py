@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from millrace.local.sagemaker.store import Place, Record
 from millrace.local.service import Caller, Handler, ServiceError
 
 PENDING = "PendingManualApproval"
+LIFE_CYCLE = ("Stage", "StageStatus")
+SIGNS = "_.:/=+-@"
+MOST_PROPERTIES = 50
 STATUS_DETAILS: dict[str, list[Any]] = {"ValidationStatuses": [], "ImageScanStatuses": []}
 UPDATABLE = (
     "ModelApprovalStatus",
@@ -97,6 +101,7 @@ class Registry:
                 "ValidationException",
                 "Exactly one of ModelPackageGroupName and ModelPackageName is required.",
             )
+        check_metadata(params.get("CustomerMetadataProperties") or {})
         if "ModelPackageGroupName" in params:
             record = self._new_version(caller, params)
         else:
@@ -150,12 +155,17 @@ class Registry:
 
     def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         place, name = locate(caller, params["ModelPackageArn"])
+        check_metadata(params.get("CustomerMetadataProperties") or {})
         with self._store.lock:
             record = self.package(caller, params["ModelPackageArn"])
             properties = dict(record.get("CustomerMetadataProperties") or {})
             properties |= params.get("CustomerMetadataProperties") or {}
             for key in params.get("CustomerMetadataPropertiesToRemove") or ():
                 properties.pop(key, None)
+            if len(properties) > MOST_PROPERTIES:
+                raise ServiceError(
+                    "ValidationException", f"CustomerMetadataProperties hold at most {MOST_PROPERTIES} entries."
+                )
             added = params.get("AdditionalInferenceSpecificationsToAdd") or []
             updated = self._store.update(
                 place,
@@ -171,7 +181,7 @@ class Registry:
                 or None,
                 **{key: params[key] for key in UPDATABLE if key in params},
             )
-        events.publish(self._world, self._store, MODEL_PACKAGE, updated or record)
+        events.publish_update(self._world, self._store, updated or record, params)
         return {"ModelPackageArn": record["ModelPackageArn"]}
 
     def list_packages(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
@@ -218,10 +228,36 @@ class Registry:
 
 
 def locate(caller: Caller, name_or_arn: str) -> tuple[Place, str]:
-    """Where a resource is, and its name there: an ARN may name another account."""
+    """Where a resource is, and its name there: an ARN may name another account, but no other region."""
     if name_or_arn.startswith("arn:"):
-        return Place.of_arn(name_or_arn), name_or_arn.split(":", 5)[5].split("/", 1)[1]
+        place = Place.of_arn(name_or_arn)
+        if place.region != caller.region:
+            raise ServiceError(
+                "ValidationException", f"{name_or_arn} is in region {place.region}, the request in {caller.region}."
+            )
+        return place, name_or_arn.split(":", 5)[5].split("/", 1)[1]
     return Place.of(caller), name_or_arn
+
+
+def check_metadata(properties: Mapping[str, str]) -> None:
+    """Values are letters, digits, spaces and a few signs of any script."""
+    for name, value in properties.items():
+        wrong = {sign for sign in f"{name}{value}" if sign not in SIGNS and unicodedata.category(sign)[0] not in "LZN"}
+        if wrong:
+            raise ServiceError(
+                "ValidationException",
+                f"CustomerMetadataProperties {name} failed to satisfy constraint: only letters, digits, spaces and "
+                f"{SIGNS} are allowed, not {' '.join(sorted(wrong))!r}",
+            )
+
+
+def condition_keys(package: Record) -> dict[str, str]:
+    """What policies may ask about a package as it is."""
+    cycle = package.get("ModelLifeCycle") or {}
+    found = {f"sagemaker:CurrentModelLifeCycle{name}": cycle[name] for name in LIFE_CYCLE if name in cycle}
+    for name, value in (package.get("CustomerMetadataProperties") or {}).items():
+        found[f"sagemaker:CurrentCustomerMetadataProperties/{name}"] = value
+    return found
 
 
 def user_context(caller: Caller) -> dict[str, Any]:

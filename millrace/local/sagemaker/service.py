@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from millrace.local.iam import moto_tags
 from millrace.local.sagemaker.jobs.operations import JobOperations
-from millrace.local.sagemaker.kinds import MODEL_PACKAGE_GROUP
+from millrace.local.sagemaker.kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP
 from millrace.local.sagemaker.models import Models
 from millrace.local.sagemaker.pipelines.service import PipelineOperations
-from millrace.local.sagemaker.registry import Registry
+from millrace.local.sagemaker.registry import Registry, condition_keys
 from millrace.local.sagemaker.resources import Resources
 from millrace.local.sagemaker.store import Place, Store
 from millrace.local.sagemaker.tags import TagOperations
@@ -50,6 +50,11 @@ class SageMaker:
         """The policy of a model package group, or "": the gate asks for it."""
         group = self.store.find(Place.of_arn(arn), MODEL_PACKAGE_GROUP.name, arn.rsplit("/", 1)[-1])
         return str((group or {}).get("_policy") or "")
+
+    def package_keys(self, arn: str) -> Mapping[str, str]:
+        """Condition keys that tell what a model package is now."""
+        package = self.store.find(Place.of_arn(arn), MODEL_PACKAGE.name, arn.split(":model-package/", 1)[1])
+        return condition_keys(package or {})
 
     def tags(self, arn: str) -> Mapping[str, str]:
         """Tags by which a policy may tell resources apart: ours, and those of moto's services."""

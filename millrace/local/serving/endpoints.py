@@ -1,16 +1,11 @@
-"""CreateEndpoint, UpdateEndpoint (blue/green) and the other endpoint operations, and the running fleets."""
+"""CreateEndpoint, UpdateEndpoint and the other endpoint operations, checked here, carried out by `fleet_operator`."""
 
 from __future__ import annotations
 
-import shutil
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from millrace.errors import MillraceError
 from millrace.local.iam import implied
 from millrace.local.iam.services import SAGEMAKER_HOSTING
 from millrace.local.sagemaker import events
@@ -18,11 +13,12 @@ from millrace.local.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG
 from millrace.local.sagemaker.resources import Resources
 from millrace.local.sagemaker.store import Place, Record
 from millrace.local.service import Caller, Handler, ServiceError
-from millrace.local.serving.fleet import Fleet
+from millrace.local.serving import rollout
+from millrace.local.serving.fleet_operator import Operator
 from millrace.local.serving.plan import VariantPlan, plan
+from millrace.local.serving.router import Router
 from millrace.local.world import World
 
-REASON_LENGTH = 1024
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -31,8 +27,9 @@ class Endpoints:
         self._resources = resources
         self._world: World = resources.world
         self._store = resources.store
-        self._lock = threading.Lock()
-        self._fleets: dict[tuple[Place, str], Fleet] = {}
+        self._operator = Operator(resources)
+        self.scaled: Callable[[Place, str], set[str]] = lambda place, name: set()
+        """The variants of an endpoint that are scalable targets."""
 
     @property
     def operations(self) -> Mapping[str, Handler]:
@@ -45,175 +42,100 @@ class Endpoints:
             "DeleteEndpoint": self.delete,
         }
 
-    def fleet(self, place: Place, name: str) -> Fleet | None:
-        with self._lock:
-            return self._fleets.get((place, name))
+    def router(self, place: Place, name: str) -> Router | None:
+        return self._operator.router(place, name)
 
     def create(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        plans = self._plans(caller, params)
+        deployment = params.get("DeploymentConfig")
+        plans = self._plans(caller, params, deployment)
+        rollout.check(deployment, plans)
         record = self._resources.new(
             ENDPOINT,
             caller,
             params,
             EndpointStatus="Creating",
-            LastDeploymentConfig=params.get("DeploymentConfig"),
+            LastDeploymentConfig=deployment,
             _plan=[each.dump() for each in plans],
         )
         events.publish(self._world, self._store, ENDPOINT, record)
         place, name = Place.of(caller), params["EndpointName"]
-        self._world.spawn(self._create, place, name, plans, name=f"create endpoint {name}")
+        self._world.spawn(self._operator.create, place, name, name=f"create endpoint {name}")
         return {"EndpointArn": record["EndpointArn"]}
-
-    def _create(self, place: Place, name: str, plans: list[VariantPlan]) -> None:
-        reason = self._deploy(place, name, plans)
-        if reason is None:
-            self._set(place, name, EndpointStatus="InService", ProductionVariants=self._live(place, name))
-        else:
-            self._set(place, name, EndpointStatus="Failed", FailureReason=reason)
 
     def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         place, name = Place.of(caller), params["EndpointName"]
-        plans = self._plans(caller, params)
+        known = self._resources.get(ENDPOINT, place, name)
+        deployment = params.get("DeploymentConfig")
+        if deployment is None and params.get("RetainDeploymentConfig"):
+            deployment = known.get("LastDeploymentConfig")
+        plans = self._plans(caller, params, deployment)
         with self._store.lock:
             record = self._idle(place, name)
+            if self.router(place, name) is None:
+                raise ServiceError(
+                    "ValidationException", f'Cannot update endpoint "{record["EndpointArn"]}" in status Failed.'
+                )
             if params.get("RetainAllVariantProperties"):
                 plans = self._retained(place, name, plans, params.get("ExcludeRetainedVariantProperties") or [])
-            self._set(
+            rollout.check(deployment, plans)
+            old = [VariantPlan.load(each) for each in record["_plan"]]
+            rollout.check_change(old, plans, deployment)
+            rollout.check_scaled(old, plans, self.scaled(place, name))
+            self._operator.set(
                 place,
                 name,
                 EndpointStatus="Updating",
                 FailureReason=None,
-                LastDeploymentConfig=params.get("DeploymentConfig"),
+                LastDeploymentConfig=deployment,
+                _deployment={
+                    "config": params["EndpointConfigName"],
+                    "plans": [each.dump() for each in plans],
+                    "policy": deployment,
+                    "before": record["EndpointStatus"],
+                },
             )
-        self._world.spawn(
-            self._update, place, name, params["EndpointConfigName"], plans, name=f"update endpoint {name}"
-        )
+        self._world.spawn(self._operator.update, place, name, name=f"update endpoint {name}")
         return {"EndpointArn": record["EndpointArn"]}
-
-    def _update(self, place: Place, name: str, config: str, plans: list[VariantPlan]) -> None:
-        """New processes first; the old ones serve until those answer, and keep serving if they never do."""
-        old = self.fleet(place, name)
-        reason = self._deploy(place, name, plans)
-        if reason is None:
-            self._set(
-                place,
-                name,
-                EndpointStatus="InService",
-                EndpointConfigName=config,
-                ProductionVariants=self._live(place, name),
-                _plan=[each.dump() for each in plans],
-            )
-            if old is not None:
-                old.end()
-            return
-        self._set(place, name, EndpointStatus="InService" if old else "Failed", FailureReason=reason)
 
     def update_weights(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         place, name = Place.of(caller), params["EndpointName"]
+        return {"EndpointArn": self.scale(place, name, params["DesiredWeightsAndCapacities"])["EndpointArn"]}
+
+    def scale(self, place: Place, name: str, wanted: Sequence[Mapping[str, Any]]) -> Record:
+        """Other weights or instance counts, in the form of DesiredWeightsAndCapacities."""
         with self._store.lock:
             record = self._idle(place, name)
-            fleet = self.fleet(place, name)
-            wanted = params["DesiredWeightsAndCapacities"]
-            unknown = [each["VariantName"] for each in wanted if not fleet or each["VariantName"] not in fleet.variants]
-            if unknown or fleet is None:
+            router = self.router(place, name)
+            variants = router.serving.variants if router else {}
+            unknown = [each["VariantName"] for each in wanted if each["VariantName"] not in variants]
+            if unknown or router is None:
                 raise ServiceError("ValidationException", f"The endpoint has no variant {', '.join(unknown)}.")
-            self._set(place, name, EndpointStatus="Updating")
-        self._world.spawn(self._reweigh, place, name, fleet, wanted, name=f"scale endpoint {name}")
-        return {"EndpointArn": record["EndpointArn"]}
-
-    def _reweigh(self, place: Place, name: str, fleet: Fleet, wanted: list[dict[str, Any]]) -> None:
-        reason = None
-        try:
-            for each in wanted:
-                variant = fleet.variants[each["VariantName"]]
-                variant.weight = each.get("DesiredWeight", variant.weight)
-                variant.scale(each.get("DesiredInstanceCount", variant.count))
-        except MillraceError as error:
-            reason = str(error)[:REASON_LENGTH]
-        plans = [
-            replace(variant.plan, weight=variant.weight, count=variant.count).dump()
-            for variant in fleet.variants.values()
-        ]
-        self._set(
-            place,
-            name,
-            EndpointStatus="InService",
-            FailureReason=reason,
-            ProductionVariants=self._live(place, name),
-            _plan=plans,
-        )
+            fixed = [each["VariantName"] for each in wanted if variants[each["VariantName"]].plan.serverless]
+            if fixed:
+                raise ServiceError(
+                    "ValidationException", f"Variant {', '.join(fixed)} is serverless: it has no instances to scale."
+                )
+            self._operator.set(place, name, EndpointStatus="Updating")
+        self._world.spawn(self._operator.reweigh, place, name, router.serving, wanted, name=f"scale endpoint {name}")
+        return record
 
     def delete(self, caller: Caller, params: dict[str, Any]) -> None:
         place, name = Place.of(caller), params["EndpointName"]
         with self._store.lock:
             self._idle(place, name)
-            self._set(place, name, EndpointStatus="Deleting")
-        self._world.spawn(self._delete, place, name, name=f"delete endpoint {name}")
-
-    def _delete(self, place: Place, name: str) -> None:
-        with self._lock:
-            fleet = self._fleets.pop((place, name), None)
-        if fleet is not None:
-            fleet.end()
-        self._resources.remove(ENDPOINT, place, name)
+            self._operator.set(place, name, EndpointStatus="Deleting")
+        self._world.spawn(self._operator.delete, place, name, name=f"delete endpoint {name}")
 
     def resume(self) -> None:
-        """After a start of the server: serve again what was served, finish what was under way."""
-        shutil.rmtree(self._world.folder / "endpoints", ignore_errors=True)
-        for place, name, record in self._store.everywhere(ENDPOINT.name):
-            status = record["EndpointStatus"]
-            if status == "Deleting":
-                self._delete(place, name)
-            elif status != "Failed":
-                fleet = self._new_fleet(place, name, [VariantPlan.load(each) for each in record["_plan"]])
-                # In front before it is ready: requests wait for its processes.
-                self._put_in_front(place, name, fleet)
-                self._world.spawn(self._resume, place, name, fleet, name=f"resume endpoint {name}")
-
-    def _resume(self, place: Place, name: str, fleet: Fleet) -> None:
-        reason = _started(fleet)
-        if reason is None:
-            self._set(place, name, EndpointStatus="InService", ProductionVariants=self._live(place, name))
-        else:
-            self._set(place, name, EndpointStatus="Failed", FailureReason=reason)
+        self._operator.resume()
 
     def stop(self) -> None:
-        """End all processes at once: the server is going down."""
-        with self._lock:
-            fleets, self._fleets = list(self._fleets.values()), {}
-        for fleet in fleets:
-            fleet.end(drain=False)
+        self._operator.stop()
 
-    def _deploy(self, place: Place, name: str, plans: list[VariantPlan]) -> str | None:
-        """Start the plans' processes and put them in front; else why that failed."""
-        fleet = self._new_fleet(place, name, plans)
-        reason = _started(fleet)
-        if reason is None:
-            self._put_in_front(place, name, fleet)
-        return reason
-
-    def _new_fleet(self, place: Place, name: str, plans: list[VariantPlan]) -> Fleet:
-        def failed(reason: str) -> None:
-            self._set(place, name, EndpointStatus="Failed", FailureReason=reason[:REASON_LENGTH])
-
-        return Fleet(self._world, place, name, plans, failed=failed)
-
-    def _put_in_front(self, place: Place, name: str, fleet: Fleet) -> None:
-        with self._lock:
-            self._fleets[place, name] = fleet
-
-    def _set(self, place: Place, name: str, **fields: Any) -> None:
-        if self._world.stopping.is_set():
-            return
-        fields["LastModifiedTime"] = self._world.clock.datetime()
-        record = self._store.update(place, ENDPOINT.name, name, **fields)
-        if record is not None:
-            events.publish(self._world, self._store, ENDPOINT, record)
-
-    def _plans(self, caller: Caller, params: dict[str, Any]) -> list[VariantPlan]:
+    def _plans(self, caller: Caller, params: dict[str, Any], deployment: Mapping[str, Any] | None) -> list[VariantPlan]:
         place = Place.of(caller)
         config = self._resources.get(ENDPOINT_CONFIG, place, params["EndpointConfigName"])
-        plans = plan(self._resources, caller, config, params.get("DeploymentConfig"))
+        plans = plan(self._resources, caller, config, deployment)
         arn = ENDPOINT.arn(place, params["EndpointName"])
         for each in plans:
             self._resources.check_role(each.role, SAGEMAKER_HOSTING, on=arn)
@@ -240,8 +162,8 @@ class Endpoints:
         self, place: Place, name: str, plans: list[VariantPlan], excluded: list[dict[str, str]]
     ) -> list[VariantPlan]:
         left_out = {each["VariantPropertyType"] for each in excluded}
-        fleet = self.fleet(place, name)
-        current = fleet.variants if fleet else {}
+        router = self.router(place, name)
+        current = router.serving.variants if router else {}
         return [
             replace(
                 each,
@@ -252,34 +174,3 @@ class Endpoints:
             else each
             for each in plans
         ]
-
-    def _live(self, place: Place, name: str) -> list[dict[str, Any]]:
-        """ProductionVariants as DescribeEndpoint shows them."""
-        fleet = self.fleet(place, name)
-        now = self._world.clock.datetime()
-        return [
-            {
-                "VariantName": variant.plan.name,
-                "DeployedImages": [
-                    {
-                        "SpecifiedImage": variant.plan.image,
-                        "ResolvedImage": variant.plan.image,
-                        "ResolutionTime": now,
-                    }
-                ],
-                "CurrentWeight": variant.weight,
-                "DesiredWeight": variant.weight,
-                "CurrentInstanceCount": variant.count,
-                "DesiredInstanceCount": variant.count,
-            }
-            for variant in (fleet.variants.values() if fleet else ())
-        ]
-
-
-def _started(fleet: Fleet) -> str | None:
-    """Start the fleet; why it could not, if so."""
-    try:
-        fleet.start()
-    except (MillraceError, ClientError, BotoCoreError, OSError) as error:
-        return str(error)[:REASON_LENGTH]
-    return None

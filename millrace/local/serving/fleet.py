@@ -17,11 +17,18 @@ class Fleet:
         world: World,
         place: Place,
         endpoint: str,
+        config: str,
         plans: Sequence[VariantPlan],
         *,
         failed: Callable[[str], None],
     ) -> None:
-        self.variants = {plan.name: Variant(world, place, endpoint, plan, failed=failed) for plan in plans}
+        self.config = config
+        self.failed = failed
+        """Called with the reason when a variant's process cannot be kept alive."""
+        self.variants = {plan.name: Variant(world, place, endpoint, config, plan, failed=self._fail) for plan in plans}
+
+    def _fail(self, reason: str) -> None:
+        self.failed(reason)
 
     def start(self) -> None:
         """All variants, or none: DeploymentFailed leaves no process behind."""

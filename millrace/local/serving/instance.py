@@ -11,11 +11,16 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from millrace.errors import MillraceError
 from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.forkserver.client import environments_folder
 from millrace.local.sagemaker.jobs.process import lines_of
 from millrace.local.world import World
 
 SERVER = Path(__file__).with_name("server.py")
+PACKAGES = "model-server"
+ENDPOINT_BYTES, TRANSFORM_BYTES = 6 << 20, 100 << 20
+"""The longest body that an endpoint takes, and a transform job."""
 HOST = "127.0.0.1"
 INVOCATION_SECONDS = 60.0
 TERM_SECONDS = 5.0
@@ -36,11 +41,28 @@ class Gone(Exception):
     """The process closed the connection: it has ended, or is about to."""
 
 
+def server_packages() -> str:
+    """Where uvicorn is: an environment of its own, so that the image's stays as it is."""
+    environment = environments_folder() / PACKAGES
+    found = next(environment.glob("lib/python*/site-packages"), None)
+    if found is None:
+        raise MillraceError(f"The Python environment {environment} does not exist. Run `make setup`.")
+    return str(found)
+
+
 class Instance:
     """A started process; `ready` waits until it answers /ping."""
 
     def __init__(
-        self, world: World, *, environment: str, env: dict[str, str], cwd: Path, network: bool, log: LogStream
+        self,
+        world: World,
+        *,
+        environment: str,
+        env: dict[str, str],
+        cwd: Path,
+        network: bool,
+        log: LogStream,
+        most_bytes: int = ENDPOINT_BYTES,
     ) -> None:
         self.lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._log = log
@@ -53,7 +75,7 @@ class Instance:
         reader, writer = os.pipe()
         try:
             self.child = world.runtimes.get(environment).spawn(
-                ["python3", str(SERVER)],
+                ["python3", str(SERVER), server_packages(), str(most_bytes)],
                 env=env,
                 cwd=cwd,
                 stdin=listener.fileno(),

@@ -1,4 +1,7 @@
-"""The metrics that SageMaker publishes of an endpoint's invocations, by endpoint and variant."""
+"""The metrics that SageMaker publishes of an endpoint's invocations, by variant and also by the fleet's configuration.
+
+By the configuration an alarm tells the new fleet from the old one during a deployment.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,15 @@ MICROSECONDS = 1_000_000
 class Call:
     """One call of a container, measured while it is entered; `status` stays 0 when it answers nothing."""
 
-    def __init__(self, world: World, *, account: str, region: str, endpoint: str, variant: str) -> None:
+    def __init__(
+        self, world: World, *, account: str, region: str, endpoint: str, variant: str, config: str, instances: int
+    ) -> None:
         self.status = 0
         self._world = world
         self._account, self._region = account, region
-        self._dimensions = {"EndpointName": endpoint, "VariantName": variant}
+        self._instances = max(instances, 1)
+        of_variant = {"EndpointName": endpoint, "VariantName": variant}
+        self._dimensions = (of_variant, {**of_variant, "EndpointConfigName": config})
         self._made = self._entered = time.perf_counter()
 
     def __enter__(self) -> Call:
@@ -38,6 +45,7 @@ class Call:
         values = {name: (float(count), "None") for name, count in counts.items()}
         values["ModelLatency"] = ((time.perf_counter() - self._entered) * MICROSECONDS, "Microseconds")
         values["OverheadLatency"] = ((self._entered - self._made) * MICROSECONDS, "Microseconds")
+        values["InvocationsPerInstance"] = (1.0 / self._instances, "None")
         self._world.metrics.publish(
-            NAMESPACE, account=self._account, region=self._region, dimensions=[self._dimensions], values=values
+            NAMESPACE, account=self._account, region=self._region, dimensions=self._dimensions, values=values
         )

@@ -31,6 +31,9 @@ class VariantPlan:
     startup_seconds: int
     vpc: dict[str, Any] | None = None
     alarms: tuple[str, ...] = ()
+    instance_type: str = ""
+    serverless: dict[str, int] | None = None
+    capture: dict[str, Any] | None = None
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)
@@ -45,8 +48,11 @@ def plan(
 ) -> list[VariantPlan]:
     """`deployment` is the request's DeploymentConfig: the alarms that roll a deployment back are the role's to read."""
     alarms = ((deployment or {}).get("AutoRollbackConfiguration") or {}).get("Alarms") or ()
-    watched = tuple(each["AlarmName"] for each in alarms)
-    return [_variant(resources, caller, entry, watched) for entry in config["ProductionVariants"]]
+    watched = tuple(each["AlarmName"] for each in alarms if each.get("AlarmName"))
+    capture = config.get("DataCaptureConfig")
+    return [
+        replace(_variant(resources, caller, entry, watched), capture=capture) for entry in config["ProductionVariants"]
+    ]
 
 
 def batch_plan(resources: Resources, caller: Caller, model: str, environment: Mapping[str, str]) -> VariantPlan:
@@ -69,10 +75,12 @@ def _variant(resources: Resources, caller: Caller, entry: dict[str, Any], alarms
         role=model["ExecutionRoleArn"],
         isolated=bool(model.get("EnableNetworkIsolation")),
         weight=float(entry.get("InitialVariantWeight", 1.0)),
-        count=int(entry.get("InitialInstanceCount") or 1),
+        count=1 if "ServerlessConfig" in entry else int(entry.get("InitialInstanceCount") or 1),
         startup_seconds=int(entry.get("ContainerStartupHealthCheckTimeoutInSeconds") or STARTUP_SECONDS),
         vpc=model.get("VpcConfig"),
         alarms=alarms,
+        instance_type=entry.get("InstanceType") or "",
+        serverless=entry.get("ServerlessConfig"),
     )
 
 

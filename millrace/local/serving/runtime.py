@@ -9,9 +9,10 @@ from millrace.local.sagemaker.kinds import ENDPOINT
 from millrace.local.sagemaker.store import Place, Store
 from millrace.local.service import Caller, Handler, ServiceError
 from millrace.local.serving import measures
+from millrace.local.serving.capture import Seen
 from millrace.local.serving.endpoints import Endpoints
 from millrace.local.serving.instance import Answer, Gone
-from millrace.local.serving.variant import Draining, NoInstance, Variant
+from millrace.local.serving.variant import Draining, NoInstance, Throttled, Variant
 from millrace.local.world import World
 
 MAX_BODY = 6 * 1024 * 1024
@@ -53,6 +54,16 @@ class RuntimeOperations:
         variant, answer = self._ask(place, name, params.get("TargetVariant"), body, headers)
         if not 200 <= answer.status < 300:
             raise _model_error(place, name, answer.status, answer.body.decode("utf-8", "replace"))
+        variant.seen(
+            Seen(
+                body,
+                params.get("ContentType") or "",
+                answer.body,
+                answer.content_type or "",
+                params.get("InferenceId") or "",
+                answer.custom_attributes or "",
+            )
+        )
         output = {
             "Body": answer.body,
             "ContentType": answer.content_type,
@@ -67,7 +78,13 @@ class RuntimeOperations:
         while True:
             variant = self._variant(place, name, target)
             call = measures.Call(
-                self._world, account=place.account, region=place.region, endpoint=name, variant=variant.plan.name
+                self._world,
+                account=place.account,
+                region=place.region,
+                endpoint=name,
+                variant=variant.plan.name,
+                config=variant.config,
+                instances=variant.count,
             )
             try:
                 with variant.lend() as instance, call:
@@ -76,6 +93,12 @@ class RuntimeOperations:
                     return variant, answer
             except Draining:
                 continue
+            except Throttled as error:
+                raise ServiceError(
+                    "ThrottlingException",
+                    f"Variant {variant.plan.name} of endpoint {name} serves as many requests as its MaxConcurrency",
+                    status=429,
+                ) from error
             except NoInstance as error:
                 raise ServiceError(
                     "ServiceUnavailable",
@@ -91,10 +114,10 @@ class RuntimeOperations:
 
     def _variant(self, place: Place, name: str, target: str | None) -> Variant:
         record = self._store.find(place, ENDPOINT.name, name)
-        fleet = self._endpoints.fleet(place, name)
-        if record is None or fleet is None or record["EndpointStatus"] not in INVOKABLE:
+        router = self._endpoints.router(place, name)
+        if record is None or router is None or record["EndpointStatus"] not in INVOKABLE:
             raise ServiceError("ValidationError", f"Endpoint {name} of account {place.account} not found.")
-        variant = fleet.choose(target)
+        variant = router.choose(target)
         if variant is None:
             raise ServiceError("ValidationError", f"Variant {target} of endpoint {name} not found.")
         return variant

@@ -1,257 +1,114 @@
 """The model server of one endpoint instance: loads the model's inference code and answers /ping and /invocations.
 
-    python server.py        (the listening socket is standard input)
+    python server.py PACKAGES MOST_BYTES        (the listening socket is standard input)
 
-Runs in the image's Python environment, so it uses the standard library only and imports nothing of ours.
-It does what the image's own server does with user code (`sagemaker-containers` 2.8.6): model_fn once, then
-transform_fn, or input_fn, predict_fn and output_fn, for each request; an exception is a 500.
+Runs in the image's Python environment. uvicorn comes from PACKAGES, an environment of its own: it is loaded first and
+then hidden, with our own modules, so that the model's code finds what the image has and nothing else.
+
+server_toolkit.py       what the image's own server does with user code
+server_application.py   the requests
 """
 
+import contextlib
 import importlib
-import io
-import json
 import os
 import pathlib
 import signal
 import socket
 import sys
-import traceback
-from collections.abc import Callable, Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
-Headers = list[tuple[str, str]]
-Response = tuple[int, Headers, bytes]
-
-TEXT_TYPES = ("application/json", "text/csv")
 BACKLOG = 256
-INTERNAL_ERROR = (
-    "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
-    "<p>The server encountered an internal error and was unable to complete your request. Either the server is "
-    "overloaded or there is an error in the application.</p>\n"
-)
+KEEP_ALIVE_SECONDS = 7 * 24 * 3600
+"""Who asks keeps its connections; a server that closed one while a request is on its way would lose it."""
+SWITCH_SECONDS = 0.0005
+"""A thread that computes lets the one that reads requests have its turn after this time."""
 
 
-class UnsupportedFormatError(Exception):
-    """The toolkit's error for a content type that the code cannot read or write."""
-
-    def __init__(self, content_type: str, **_: Any) -> None:
-        super().__init__(f"Content type {content_type} is not supported by this framework.")
-
-
-class ToolkitResponse:
-    """The toolkit's `worker.Response`, which user code may answer with."""
-
-    def __init__(
-        self,
-        response: Any = None,
-        accept: str | None = None,
-        status: Any = 200,
-        headers: Any = None,
-        mimetype: str | None = None,
-        direct_passthrough: bool = False,
-    ) -> None:
-        self.body = as_bytes(response or b"")
-        self.status_code = status_number(status)
-        given = list(dict(headers or {}).items())
-        self.headers: Headers = [("Content-Type", with_charset(mimetype or "application/json")), *given]
-
-
-def provide_toolkit() -> None:
-    """What the image's server has loaded by the time it imports the user's code, as far as that code uses it."""
-    package = "sagemaker_containers"
-    framework = ModuleType(f"{package}.beta.framework")
-    parts: dict[str, dict[str, Any]] = {
-        "worker": {"Response": ToolkitResponse},
-        "errors": {"UnsupportedFormatError": UnsupportedFormatError},
-        "content_types": {"JSON": "application/json", "CSV": "text/csv", "ANY": "*/*", "UTF8_TYPES": [*TEXT_TYPES]},
+def load_server(packages: str, here: str) -> dict[str, ModuleType]:
+    """The modules that the server is made of, all that they will ever need; nobody else can import them."""
+    before, path = set(sys.modules), list(sys.path)
+    sys.path[:0] = [packages, here]
+    for name in (
+        "server_application",
+        "uvicorn.lifespan.off",
+        "uvicorn.loops.uvloop",
+        "uvicorn.protocols.http.httptools_impl",
+    ):
+        importlib.import_module(name)
+    sys.path[:] = path
+    return {
+        name: sys.modules[name]
+        for name in set(sys.modules) - before
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith((packages, here))
     }
-    for name, members in parts.items():
-        module = ModuleType(f"{package}._{name}")
-        module.__dict__.update(members)
-        setattr(framework, name, module)
-    beta = ModuleType(f"{package}.beta")
-    top = ModuleType(package)
-    top.__path__, beta.__path__ = [], []
-    top.__dict__["beta"], beta.__dict__["framework"] = beta, framework
-    sys.modules.update({package: top, f"{package}.beta": beta, framework.__name__: framework})
 
 
-class Container:
-    """The user's functions and the model they loaded."""
-
-    def __init__(self, module: ModuleType, model_dir: str) -> None:
-        names = ("input_fn", "predict_fn", "output_fn")
-        parts: dict[str, Any] = {name: getattr(module, name, None) for name in names}
-        self.transform_fn = getattr(module, "transform_fn", None)
-        if self.transform_fn and any(parts.values()):
-            raise ValueError("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn")
-        if not self.transform_fn:
-            missing = [name for name, function in parts.items() if function is None]
-            if missing:
-                raise NotImplementedError(
-                    f"{module.__name__} defines neither transform_fn nor {', '.join(missing)}: "
-                    "the embedded AWS has no default for them"
-                )
-        self.parts = parts
-        self.default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "application/json")
-        self.model = module.model_fn(model_dir)
-
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Response:
-        """Status, headers and body of the answer."""
-        content_type = content_type or "application/json"
-        accept = self.default_accept if not accept or accept == "*/*" else accept
-        content = body.decode("utf-8", "replace") if content_type in TEXT_TYPES else body
-        if self.transform_fn:
-            result = self.transform_fn(self.model, content, content_type, accept)
-        else:
-            result = self._by_parts(content, content_type, accept)
-        return as_response(result)
-
-    def _by_parts(self, content: str | bytes, content_type: str, accept: str) -> Any:
-        try:
-            data = self.parts["input_fn"](content, content_type)
-        except UnsupportedFormatError as error:
-            return unsupported(error, 415)
-        prediction = self.parts["predict_fn"](data, self.model)
-        try:
-            return self.parts["output_fn"](prediction, accept)
-        except UnsupportedFormatError as error:
-            return unsupported(error, 406)
+def hide(modules: dict[str, ModuleType]) -> None:
+    for name in modules:
+        del sys.modules[name]
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
 
 
-def unsupported(error: Exception, status: int) -> ToolkitResponse:
-    trace = traceback.format_exc()
-    body = {"error": type(error).__name__, "error-message": str(error), "stack-trace": trace}
-    return ToolkitResponse(json.dumps(body), status=status)
+def configured(modules: dict[str, ModuleType], application: Any) -> Any:
+    """uvicorn's server, with everything loaded that it looks up by name."""
+    uvicorn = modules["uvicorn"]
+    config = uvicorn.Config(
+        application,
+        http=modules["uvicorn.protocols.http.httptools_impl"].HttpToolsProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        interface="asgi3",
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    config.load()
 
+    class Server(uvicorn.Server):  # type: ignore[name-defined]
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            """SIGTERM ends the process at once: whoever sends it has seen to the requests."""
+            yield
 
-def as_response(result: Any) -> Response:
-    """What Flask makes of a view's result, as far as the toolkit's contract goes."""
-    if isinstance(result, tuple):
-        return 200, [("Content-Type", with_charset(result[1]))], as_bytes(result[0])
-    if isinstance(result, ToolkitResponse):
-        return result.status_code, result.headers, result.body
-    if callable(result):
-        return call_wsgi(result)
-    if isinstance(result, (dict, list)):
-        return 200, [("Content-Type", "application/json")], json.dumps(result).encode()
-    if isinstance(result, (str, bytes, bytearray)):
-        return 200, [("Content-Type", "text/html; charset=utf-8")], as_bytes(result)
-    raise TypeError(f"transform_fn returned a {type(result).__name__}, which is no valid response")
-
-
-def call_wsgi(application: Callable[..., Iterable[bytes]]) -> Response:
-    """A response object of werkzeug is a WSGI application; so may be the user's own."""
-    answer: dict[str, Any] = {}
-    written: list[bytes] = []
-
-    def start_response(status: str, headers: Headers, _exc_info: Any = None) -> Callable[[bytes], None]:
-        answer.update(status=status_number(status), headers=list(headers))
-        return written.append
-
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/invocations",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "8080",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    chunks = application(environ, start_response)
-    body = b"".join(written) + b"".join(chunks)
-    return answer["status"], answer["headers"], body
-
-
-def status_number(status: Any) -> int:
-    """Of 400, HTTPStatus.BAD_REQUEST or "400 BAD REQUEST"."""
-    return int(status.split(" ", 1)[0]) if isinstance(status, str) else int(status)
-
-
-def with_charset(mimetype: str) -> str:
-    return f"{mimetype}; charset=utf-8" if mimetype.startswith("text/") and "charset" not in mimetype else mimetype
-
-
-def as_bytes(body: Any) -> bytes:
-    return body.encode("utf-8") if isinstance(body, str) else bytes(body)
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    container: Container
-
-    def do_GET(self) -> None:
-        self.answer(200 if self.path == "/ping" else 404, [("Content-Type", "application/json")], b"")
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != "/invocations":
-            self.answer(404, [], b"")
-            return
-        try:
-            status, headers, answer = self.container.invoke(
-                body, self.headers.get("Content-Type"), self.headers.get("Accept")
-            )
-        except Exception:  # noqa: BLE001 - the user's code may raise anything
-            traceback.print_exc()
-            status, headers, answer = (
-                500,
-                [("Content-Type", "text/html; charset=utf-8")],
-                INTERNAL_ERROR.encode(),
-            )
-        self.answer(status, headers, answer)
-
-    def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *_: Any) -> None:
-        """Requests are counted by the caller; the log is for what the model's code says."""
-
-
-class Server(ThreadingHTTPServer):
-    """Accepts on a socket that was made for it."""
-
-    daemon_threads = True
-    request_queue_size = BACKLOG
-
-    def __init__(self, listener: socket.socket) -> None:
-        super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
+    return Server(config)
 
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     listener = socket.socket(fileno=os.dup(0))
+    packages, most_bytes = sys.argv[1], int(sys.argv[2])
+    del sys.argv[1:]
     base = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     program = os.environ["SAGEMAKER_PROGRAM"]
     # The script's own folder must not be importable by the model's code.
     here = str(pathlib.Path(__file__).resolve().parent)
-    sys.path[:] = [
-        os.environ["SAGEMAKER_SUBMIT_DIRECTORY"],
-        *(entry for entry in sys.path if entry not in (here, "")),
-    ]
-    provide_toolkit()
+    sys.path[:] = [entry for entry in sys.path if entry not in (here, "")]
+    modules = load_server(packages, here)
+    toolkit = modules["server_toolkit"]
+    application: Any = None
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await application(scope, receive, send)
+
+    server = configured(modules, answer)
+    loop = modules["uvicorn.loops.uvloop"].uvloop_loop_factory()()
+    hide(modules)
+
+    sys.path.insert(0, os.environ["SAGEMAKER_SUBMIT_DIRECTORY"])
+    toolkit.provide_toolkit()
     module = importlib.import_module(pathlib.PurePath(program).stem)
-    Handler.container = Container(module, str(base / "model"))
-    Server(listener).serve_forever()
+    container = toolkit.Container(module, str(base / "model"))
+    application = modules["server_application"].Application(container, most_bytes=most_bytes)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    loop.run_until_complete(server.serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from millrace.local.sagemaker.kinds import ENDPOINT
 from millrace.local.sagemaker.resources import SESSION
 from millrace.local.sagemaker.store import Place
 from millrace.local.serving import container
+from millrace.local.serving.capture import Capture, Seen
 from millrace.local.serving.instance import Gone, Instance
 from millrace.local.serving.plan import VariantPlan
 from millrace.local.world import World
@@ -43,26 +44,46 @@ class NoInstance(Exception):
     """No process of the variant is ready."""
 
 
+class Throttled(Exception):
+    """A serverless variant is asked for more at once than its MaxConcurrency."""
+
+
 class Variant:
     """Starts, restarts, lends and ends the processes of a variant."""
 
     def __init__(
-        self, world: World, place: Place, endpoint: str, plan: VariantPlan, *, failed: Callable[[str], None]
+        self,
+        world: World,
+        place: Place,
+        endpoint: str,
+        config: str,
+        plan: VariantPlan,
+        *,
+        failed: Callable[[str], None],
     ) -> None:
         self.plan = plan
+        self.config = config
         self.weight = plan.weight
         self._world = world
         self._place = place
         self._endpoint = endpoint
         self._failed = failed
+        self._limit = (plan.serverless or {}).get("MaxConcurrency", 0)
         base = world.folder / "endpoints" / place.account / place.region / endpoint
         self._folder = JobFolder((base / f"{plan.name}-{uuid.uuid4().hex[:8]}").absolute())
         self._changed = threading.Condition()
         self._instances: list[Instance] = []
+        self._starting: list[Instance] = []
+        self._admitted: int | None = None
         self._busy: dict[Instance, int] = {}
         self._retired: set[Instance] = set()
         self._ending = False
         self._deaths = 0
+        self._capture = (
+            Capture(world, plan.capture, endpoint=endpoint, variant=plan.name, role=self.assume)
+            if plan.capture
+            else None
+        )
 
     @property
     def count(self) -> int:
@@ -71,11 +92,12 @@ class Variant:
     def start(self) -> None:
         """Model data, then the processes; DeploymentFailed says why not."""
         try:
-            self._role = self._assume()
+            self._role = self.assume()
             self._check_rights()
             self._fetch()
-            for _ in range(self.plan.count):
-                self._add(self._launch())
+            # All at once, so that a fleet is there as soon as one instance is.
+            for instance in [self._spawn() for _ in range(self.plan.count)]:
+                self._add(self._when_ready(instance))
         except BaseException:
             self.end()
             raise
@@ -88,6 +110,11 @@ class Variant:
                 instance = self._instances.pop()
             self._retire(instance)
 
+    def admit(self, count: int | None) -> None:
+        """Give requests to so many instances only; None for all."""
+        with self._changed:
+            self._admitted = count
+
     @contextlib.contextmanager
     def lend(self) -> Iterator[Instance]:
         """The least busy process, waiting for one while it is being restarted."""
@@ -98,7 +125,9 @@ class Variant:
                     raise NoInstance(self.plan.name)
             if self._ending:
                 raise Draining(self.plan.name)
-            instance = min(self._instances, key=lambda each: self._busy.get(each, 0))
+            if self._limit and sum(self._busy.values()) >= self._limit:
+                raise Throttled(self.plan.name)
+            instance = min(self._instances[: self._admitted], key=lambda each: self._busy.get(each, 0))
             self._busy[instance] = self._busy.get(instance, 0) + 1
         try:
             yield instance
@@ -114,14 +143,24 @@ class Variant:
                 self._busy[instance] = self._busy.get(instance, 1) - 1
                 self._changed.notify_all()
 
+    def seen(self, seen: Seen) -> None:
+        """An answered request, for data capture."""
+        if self._capture:
+            self._capture.seen(seen)
+
     def end(self, *, drain: bool = True) -> None:
         """Take no more requests, let those under way finish, end the processes."""
         with self._changed:
             self._ending = True
             instances, self._instances = self._instances, []
+            unready, self._starting = self._starting, []
             self._changed.notify_all()
+        for instance in unready:
+            instance.child.kill()
         for instance in instances:
             self._retire(instance, drain=drain)
+        if self._capture:
+            self._capture.end(wait=drain)
         shutil.rmtree(self._folder.path, ignore_errors=True)
 
     def _retire(self, instance: Instance, *, drain: bool = True) -> None:
@@ -133,7 +172,8 @@ class Variant:
         with self._changed:
             self._busy.pop(instance, None)
 
-    def _assume(self) -> RoleSession:
+    def assume(self) -> RoleSession:
+        """A session of the model's role."""
         place = self._place
         arn, role = ENDPOINT.arn(place, self._endpoint), self.plan.role
         return assume(self._world, SAGEMAKER_HOSTING, role, on=arn, region=place.region, session=SESSION)
@@ -175,6 +215,9 @@ class Variant:
 
     def _launch(self) -> Instance:
         """A process that answers /ping."""
+        return self._when_ready(self._spawn())
+
+    def _spawn(self) -> Instance:
         try:
             instance = Instance(
                 self._world,
@@ -186,7 +229,19 @@ class Variant:
             )
         except MillraceError as error:
             raise DeploymentFailed(str(error)) from error
-        if instance.ready(self.plan.startup_seconds):
+        with self._changed:
+            self._starting.append(instance)
+            ending = self._ending
+        if ending:
+            instance.child.kill()
+        return instance
+
+    def _when_ready(self, instance: Instance) -> Instance:
+        ready = instance.ready(self.plan.startup_seconds)
+        with self._changed:
+            if instance in self._starting:
+                self._starting.remove(instance)
+        if ready:
             return instance
         instance.child.kill()
         instance.wait()
@@ -205,9 +260,15 @@ class Variant:
         )
 
     def _add(self, instance: Instance) -> None:
+        """Take it in, unless the variant has ended while it started."""
         with self._changed:
-            self._instances.append(instance)
-            self._changed.notify_all()
+            ended = self._ending
+            if not ended:
+                self._instances.append(instance)
+                self._changed.notify_all()
+        if ended:
+            instance.stop()
+            return
         self._world.spawn(self._watch, instance, name=f"endpoint {self._endpoint} {self.plan.name}")
 
     def _watch(self, instance: Instance) -> None:
@@ -223,18 +284,13 @@ class Variant:
         try:
             if self._deaths > RESTARTS:
                 raise DeploymentFailed(
-                    f"The container for production variant {self.plan.name} ended {self._deaths} times, "
-                    f"the last time with {code}."
+                    f"The primary container for production variant {self.plan.name} did not pass the ping health "
+                    f"check. Please check CloudWatch logs for this endpoint. It ended {self._deaths} times, the last "
+                    f"time with {code}."
                 )
-            self._replace()
+            self._add(self._launch())
         except DeploymentFailed as error:
-            self._failed(str(error))
-
-    def _replace(self) -> None:
-        instance = self._launch()
-        with self._changed:
-            ending = self._ending
-        if ending:
-            instance.stop()
-        else:
-            self._add(instance)
+            with self._changed:
+                ended = self._ending
+            if not ended:  # else it was ended before it was ready
+                self._failed(str(error))

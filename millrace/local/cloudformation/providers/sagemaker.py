@@ -16,7 +16,8 @@ from millrace.local.cloudformation.providers.tags import retag
 from millrace.local.cloudformation.schema import changed
 
 TAGS = ("add_tags", "delete_tags")
-ENDPOINT_SECONDS = 3600.0
+# A deployment may take eight hours, and its instances have to start before.
+ENDPOINT_SECONDS = 10 * 3600.0
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 S3_LOCATION = {"Bucket": "Bucket", "Key": "ObjectKey", "Version": "VersionId"}
 

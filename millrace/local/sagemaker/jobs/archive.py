@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import zlib
 from pathlib import Path
 
 from millrace.errors import MillraceError
@@ -41,7 +42,7 @@ def unpack(archive: Path, folder: Path) -> None:
             for member in tar:
                 _check(member, archive)
                 tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ArchiveError(f"{archive.name} cannot be unpacked: {error}") from error
 
 

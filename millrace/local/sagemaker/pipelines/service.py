@@ -33,7 +33,7 @@ class PipelineOperations:
         self._world = world
         self._store = store
         self._executions = ExecutionOperations(world, store)
-        self._callbacks = CallbackOperations(store)
+        self._callbacks = CallbackOperations(world, store)
 
     @property
     def operations(self) -> Mapping[str, Handler]:

@@ -20,7 +20,7 @@ from millrace.local.sagemaker.transform.errors import ALGORITHM, CLIENT, FileFai
 from millrace.local.sagemaker.transform.records import SPLITS, batches
 from millrace.local.sagemaker.transform.request import Transform
 from millrace.local.serving import container
-from millrace.local.serving.instance import Gone, Instance
+from millrace.local.serving.instance import TRANSFORM_BYTES, Gone, Instance
 from millrace.local.serving.plan import VariantPlan
 
 Object = tuple[str, str, str]
@@ -77,6 +77,7 @@ class Machine:
             cwd=self._host.folder.path,
             network=not self._plan.isolated,
             log=self._stream(self._instance),
+            most_bytes=TRANSFORM_BYTES if self._transform.most_bytes else 0,
         )
         self._job.control.attach(server.child, seconds=None)
         if server.ready(self._plan.startup_seconds):

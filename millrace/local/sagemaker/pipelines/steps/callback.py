@@ -1,6 +1,7 @@
 """Callback steps: a message with a token goes to SQS, and whoever works on it answers with that token.
 
-SendPipelineExecutionStepSuccess and -Failure (`callbacks.py`) leave the answer in the store.
+SendPipelineExecutionStepSuccess and -Failure (`callbacks.py`) leave the answer in the store. An execution that is to
+stop says so in a second message, and stops once that is answered.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class CallbackStep:
             answer = _wait(context, token)
             if answer is None:
                 _send(context, shown, arguments, "Stopping")
+                _wait(context, token, even_if_stopped=True)
                 return Ended(State.STOPPED)
         finally:
             context.store.delete(context.place, KIND, token)
@@ -70,14 +72,14 @@ def _send(context: StepContext, shown: dict[str, str], arguments: Any, status: s
     call(context, "sqs", "SendMessage", {"QueueUrl": shown["SqsQueueUrl"], "MessageBody": json.dumps(message)})
 
 
-def _wait(context: StepContext, token: str) -> dict[str, Any] | None:
+def _wait(context: StepContext, token: str, *, even_if_stopped: bool = False) -> dict[str, Any] | None:
     """The answer, or None when the execution is being stopped."""
 
     def ready() -> dict[str, Any] | None:
         record = context.store.find(context.place, KIND, token)
         if record is not None and "_Answer" in record:
             return {"answer": record["_Answer"]}
-        return {"answer": None} if context.stopping.is_set() else None
+        return {"answer": None} if context.stopping.is_set() and not even_if_stopped else None
 
     found = context.store.wait(ready, stop=context.world.stopping)
     if found is None:
