@@ -1,5 +1,6 @@
 """`make cdk-check`: the pinned real CDK CLI against a private embedded AWS, from bootstrap to destroy.
 
+Prod is deployed first and alone, with its own credentials: no account needs another one's stacks.
 In between the pipeline runs on demo data and its model is approved, because the point is the second deployment:
 the endpoint belongs to the serving stack, so `cdk deploy` after an approval must leave it as it is.
 """
@@ -25,6 +26,7 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 MODEL = "claims-fraud"
 RAW_BUCKET = f"millrace-dev-raw-{ACCOUNT}-{REGION}"
 ROWS = 3000
+PROD = "333333333333"
 
 
 def main() -> int:
@@ -39,8 +41,11 @@ def main() -> int:
 
 
 def check(aws: Embedded, folder: Path) -> None:
-    cdk(aws, folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
-    cdk(aws, folder, "deploy", "Dev/*", "--require-approval", "never")
+    for account, stage in ((PROD, "Prod"), (ACCOUNT, "Dev")):
+        cdk(aws, folder, "bootstrap", f"aws://{account}/{REGION}", account=account)
+        cdk(aws, folder, "deploy", f"{stage}/*", "--require-approval", "never", account=account)
+        found = set(stacks(aws, account=account).values())
+        assert found == {"CREATE_COMPLETE"}, f"{stage} is {found}"
     approve(aws, train(aws, folder))
     before = endpoint(aws)
     cdk(aws, folder, "deploy", "Dev/*", "--require-approval", "never")
@@ -49,12 +54,19 @@ def check(aws: Embedded, folder: Path) -> None:
     forget_versions(aws)
     cdk(aws, folder, "destroy", "Dev/*", "--force")
     assert not stacks(aws), f"destroy left {stacks(aws)}"
+    cdk(aws, folder, "destroy", "Prod/*", "--force", account=PROD)
+    assert not stacks(aws, account=PROD), f"destroy left {stacks(aws, account=PROD)}"
 
 
-def cdk(aws: Embedded, folder: Path, *arguments: str) -> None:
+def cdk(aws: Embedded, folder: Path, *arguments: str, account: str = ACCOUNT) -> None:
     began = time.monotonic()
     command = [str(CDK), *arguments, "--output", str(folder / "cdk.out"), "--no-notices", "--ci"]
-    env = {**aws.env(), "HOME": str(folder), "CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_VALIDATION": "false"}
+    env = {
+        **aws.env(account=account),
+        "HOME": str(folder),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_VALIDATION": "false",
+    }
     done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         log = (aws.folder / "server.log").read_text().splitlines()[-40:]
@@ -107,9 +119,10 @@ def endpoint(aws: Embedded) -> dict[str, Any]:
     }
 
 
-def stacks(aws: Embedded) -> dict[str, str]:
-    found = aws.client("cloudformation").describe_stacks()["Stacks"]
-    return {stack["StackName"]: stack["StackStatus"] for stack in found if stack["StackName"].startswith("Dev-")}
+def stacks(aws: Embedded, *, account: str = ACCOUNT) -> dict[str, str]:
+    """Ours in the account, by name with their states."""
+    found = aws.client("cloudformation", account=account).describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack["StackStatus"] for stack in found if stack["StackName"] != "CDKToolkit"}
 
 
 def until(condition: Callable[[], Any], what: str, *, seconds: float = 180.0) -> Any:
