@@ -60,7 +60,7 @@ class Deployment:
         where = f"in {self.place} " if self._named else ""
         found = serving.live(self._connection, self.version.model)
         name = found.name if found else self.version.model
-        smoke = records.untimed(self._smoke()) if self._changed() else ""
+        smoke = records.finding(self._smoke()) if self._changed() else ""
         return f"The endpoint {name} {where}serves {self.version}." + (f" Smoke test: {smoke}." if smoke else "")
 
     def rows(self) -> list[Row]:

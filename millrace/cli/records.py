@@ -46,3 +46,9 @@ def untimed(text: str) -> str:
 def who(text: str) -> str:
     """Whom a record names."""
     return text.partition(" by ")[2].split(" ")[0].removesuffix(":")
+
+
+def finding(record: str) -> str:
+    """What a smoke test came to, without who told it of which deployment and when."""
+    told = re.match(r"(\w+) .*?: deployment of \S+ - (.+)", record)
+    return f"{told[1]}: {told[2]}" if told else untimed(record)

@@ -128,3 +128,13 @@ def test_serverless_takes_no_network_no_isolation_and_one_variant(lab: EndpointL
         configure(lab, lab.config("isolated", EnableNetworkIsolation=True))
     with pytest.raises(ClientError, match="one production variant only"):
         configure(lab, model, {}, {"VariantName": "w"})
+
+
+def test_what_endpoints_do_not_do_here_is_refused_by_name(lab: EndpointLab, model: str) -> None:
+    variant = lab.sagemaker.describe_endpoint_config(EndpointConfigName=model)["ProductionVariants"][0]
+    later = {"OutputConfig": {"S3OutputPath": "s3://answers/"}}
+
+    with pytest.raises(ClientError, match="AsyncInferenceConfig is not available at endpoints of the embedded AWS"):
+        lab.sagemaker.create_endpoint_config(
+            EndpointConfigName="later", ProductionVariants=[variant], AsyncInferenceConfig=later
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from millrace.cli.records import finding
 from tests.promotion_lab import WHO, Lab, arn_of, make
 
 
@@ -216,3 +217,13 @@ def test_the_history_of_a_rollback_by_an_alarm_says_why(lab: Lab) -> None:
     lab.world.register(3, "Rejected", prod_back="rolled back alarm errors 2026-11-29T11:00:00Z by role/deploy-model")
     told = lab("history", "3")[1]
     assert "rolled back  prod  alarm errors by role/deploy-model" in told
+
+
+def test_a_smoke_test_is_told_without_when_and_by_whom() -> None:
+    record = (
+        "passed 2026-11-29T23:04:31Z by millrace-dev-smoke-test: deployment of 2026-11-29T23:04:30Z - "
+        "16 golden rows as trained - a row takes 1.9 ms"
+    )
+
+    assert finding(record) == "passed: 16 golden rows as trained - a row takes 1.9 ms"
+    assert finding("failed 2026-11-29T23:04:31Z by someone") == "failed by someone"

@@ -22,6 +22,8 @@ OF_INSTANCES = (
     "ContainerStartupHealthCheckTimeoutInSeconds",
     "ModelDataDownloadTimeoutInSeconds",
 )
+# What AWS does with these is not done here, so they are refused rather than left without effect.
+NOT_HERE = ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig")
 CAPTURE_MODES = ("Input", "Output", "InputAndOutput")
 
 FindModel = Callable[[str], Record]
@@ -40,6 +42,8 @@ def check(params: Mapping[str, Any], model: FindModel) -> None:
         raise _invalid(f"Variant names must be unique, got {', '.join(names)}.")
     if any(SERVERLESS in variant for variant in variants):
         _check_alone(params)
+    if absent := [name for name in NOT_HERE if params.get(name)]:
+        raise _invalid(f"{', '.join(absent)} is not available at endpoints of the embedded AWS.")
     if "DataCaptureConfig" in params:
         _check_capture(params["DataCaptureConfig"])
 
