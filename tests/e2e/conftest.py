@@ -88,6 +88,17 @@ class Deployed:
 
         return dict(self.until(f"the end of {arn}", look))
 
+    def starter_is_idle(self) -> bool:
+        """Whether the look after the last run is over too: a file that comes before it would be part of that look."""
+        sqs, name = self.client("sqs"), "millrace-dev-start-pipeline"
+        waiting = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=waiting)["Attributes"]
+        lock = self.client("dynamodb").get_item(
+            TableName="millrace-dev-ledger", Key={"model": {"S": MODEL}, "item": {"S": "lock"}}, ConsistentRead=True
+        )
+        return "holder" not in lock.get("Item", {}) and not any(int(count) for count in counts.values())
+
     def steps(self, arn: str) -> dict[str, dict[str, Any]]:
         listed = self.client("sagemaker").list_pipeline_execution_steps(PipelineExecutionArn=arn)
         return {step["StepName"]: step for step in listed["PipelineExecutionSteps"]}

@@ -86,6 +86,7 @@ def test_the_same_files_again_start_nothing_and_a_changed_one_starts_a_run(deplo
 
 
 def test_the_schedule_finds_new_data_whose_event_was_lost(deployed: Deployed, tables: Path) -> None:
+    deployed.until("the look after the last run", deployed.starter_is_idle)
     before = len(deployed.executions())
     rule = f"millrace-dev-upload-{MODEL}"
     deployed.client("events").disable_rule(Name=rule)

@@ -55,6 +55,21 @@ def test_a_changed_archive_is_refused_and_the_restored_one_served(deployed: Depl
     assert story["approved_by"].startswith("approved ")
 
 
+def test_an_archive_changed_after_the_deployment_gives_no_further_instance(deployed: Deployed, package: str) -> None:
+    key = describe(deployed, package)["InferenceSpecification"]["Containers"][0]["ModelDataUrl"].split("/", 3)[3]
+    registered = deployed.client("s3").get_object(Bucket=ARTIFACTS, Key=key)["Body"].read()
+    deployed.client("s3").put_object(Bucket=ARTIFACTS, Key=key, Body=with_other_code(registered))
+
+    refused = scaled(deployed, 2)
+    deployed.client("s3").put_object(Bucket=ARTIFACTS, Key=key, Body=registered)
+    allowed = scaled(deployed, 2)
+
+    assert "code/inference.py is not the file that digests.json names" in refused["FailureReason"]
+    assert refused["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    assert allowed["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    scaled(deployed, 1)
+
+
 def test_a_version_registered_by_hand_is_refused_and_the_endpoint_stays(deployed: Deployed, package: str) -> None:
     specification = describe(deployed, package)["InferenceSpecification"]
     by_hand = deployed.client("sagemaker").create_model_package(
@@ -102,6 +117,19 @@ def test_a_version_whose_container_does_not_start_is_rejected_with_the_reason_an
     assert {"ParameterKey": "ModelPackageArn", "ParameterValue": package} in stack["Parameters"]
 
 
+def scaled(deployed: Deployed, count: int) -> dict[str, Any]:
+    """The endpoint, once it has tried to have so many instances."""
+    sagemaker = deployed.client("sagemaker")
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": count}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName=MODEL, DesiredWeightsAndCapacities=wanted)
+
+    def settled() -> dict[str, Any] | None:
+        found = dict(sagemaker.describe_endpoint(EndpointName=MODEL))
+        return found if found["EndpointStatus"] == "InService" else None
+
+    return dict(deployed.until("the end of scaling", settled))
+
+
 def describe(deployed: Deployed, package: str) -> dict[str, Any]:
     return dict(deployed.client("sagemaker").describe_model_package(ModelPackageName=package))
 
@@ -120,7 +148,7 @@ def with_other_code(archive: bytes) -> bytes:
         for member in old:
             content = old.extractfile(member).read() if member.isfile() else b""  # type: ignore[union-attr]
             if member.name.endswith("code/inference.py"):
-                content = b"print('hello')\n" + content
+                content += b"\nprint('hello')\n"
             member.size = len(content)
             new.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

@@ -210,6 +210,21 @@ def test_traffic_goes_by_weight_or_to_the_variant_asked_for(lab: EndpointLab) ->
     assert {lab.name_served(name) for _ in range(5)} == {"challenger"}
 
 
+def test_a_further_instance_gets_the_data_that_are_in_s3_then(lab: EndpointLab) -> None:
+    url = lab.archive("first")
+    name = lab.serve(lab.config("first", url))
+    bucket, key = url.removeprefix("s3://").split("/", 1)
+    lab.embedded.client("s3").put_object(Bucket=bucket, Key=key, Body=b"no archive")
+    two = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+
+    lab.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=two)
+    found = lab.settled(name)
+
+    assert "Failed to extract model data" in found["FailureReason"]
+    assert found["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    assert lab.name_served(name) == "first"
+
+
 def test_an_archive_that_leads_out_of_its_folder_is_refused(lab: EndpointLab) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:

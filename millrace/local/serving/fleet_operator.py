@@ -113,7 +113,7 @@ class Operator:
                 variant = fleet.variants[each["VariantName"]]
                 variant.weight = each.get("DesiredWeight", variant.weight)
                 variant.scale(each.get("DesiredInstanceCount", variant.count))
-        except MillraceError as error:
+        except (MillraceError, ClientError, BotoCoreError) as error:
             reason = str(error)
         plans = [
             replace(variant.plan, weight=variant.weight, count=variant.count).dump()

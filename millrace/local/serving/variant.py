@@ -69,8 +69,8 @@ class Variant:
         self._endpoint = endpoint
         self._failed = failed
         self._limit = (plan.serverless or {}).get("MaxConcurrency", 0)
-        base = world.folder / "endpoints" / place.account / place.region / endpoint
-        self._folder = JobFolder((base / f"{plan.name}-{uuid.uuid4().hex[:8]}").absolute())
+        self._base = world.folder / "endpoints" / place.account / place.region / endpoint
+        self._folders: list[JobFolder] = []
         self._changed = threading.Condition()
         self._instances: list[Instance] = []
         self._starting: list[Instance] = []
@@ -94,17 +94,18 @@ class Variant:
         try:
             self._role = self.assume()
             self._check_rights()
-            self._fetch()
+            folder = self._fetched()
             # All at once, so that a fleet is there as soon as one instance is.
-            for instance in [self._spawn() for _ in range(self.plan.count)]:
-                self._add(self._when_ready(instance))
+            for instance in [self._spawn(folder) for _ in range(self.plan.count)]:
+                self._add(self._when_ready(instance, folder))
         except BaseException:
             self.end()
             raise
 
     def scale(self, count: int) -> None:
+        """A further instance gets the model's data as they are in S3 now, by the rights that the role has now."""
         while self.count < count:
-            self._add(self._launch())
+            self._add(self._launch(self._fetched()))
         while self.count > max(count, 1):
             with self._changed:
                 instance = self._instances.pop()
@@ -161,7 +162,8 @@ class Variant:
             self._retire(instance, drain=drain)
         if self._capture:
             self._capture.end(wait=drain)
-        shutil.rmtree(self._folder.path, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder.path, ignore_errors=True)
 
     def _retire(self, instance: Instance, *, drain: bool = True) -> None:
         with self._changed:
@@ -204,26 +206,30 @@ class Variant:
             "and that the execution role used to create the model has permissions to access them. "
         )
 
-    def _fetch(self) -> None:
+    def _fetched(self) -> JobFolder:
+        """A new folder with the model's data."""
+        folder = JobFolder((self._base / f"{self.plan.name}-{uuid.uuid4().hex[:8]}").absolute())
+        self._folders.append(folder)
         try:
-            container.fetch_model(self._role.client("s3"), self.plan, self._folder)
+            container.fetch_model(self._role.client("s3"), self.plan, folder)
         except (MillraceError, OSError) as error:
             raise DeploymentFailed(
                 f"Failed to extract model data from {self.plan.model_data} for production variant {self.plan.name}: "
                 f"{error}"
             ) from error
+        return folder
 
-    def _launch(self) -> Instance:
+    def _launch(self, folder: JobFolder) -> Instance:
         """A process that answers /ping."""
-        return self._when_ready(self._spawn())
+        return self._when_ready(self._spawn(folder), folder)
 
-    def _spawn(self) -> Instance:
+    def _spawn(self, folder: JobFolder) -> Instance:
         try:
             instance = Instance(
                 self._world,
                 environment=container.environment_of_image(self.plan),
-                env=container.variables(self._world, self.plan, self._folder, self._role),
-                cwd=self._folder.path,
+                env=container.variables(self._world, self.plan, folder, self._role),
+                cwd=folder.path,
                 network=not self.plan.isolated,
                 log=self._log_stream(),
             )
@@ -236,7 +242,7 @@ class Variant:
             instance.child.kill()
         return instance
 
-    def _when_ready(self, instance: Instance) -> Instance:
+    def _when_ready(self, instance: Instance, folder: JobFolder) -> Instance:
         ready = instance.ready(self.plan.startup_seconds)
         with self._changed:
             if instance in self._starting:
@@ -245,10 +251,10 @@ class Variant:
             return instance
         instance.child.kill()
         instance.wait()
-        said = exception_of(list(instance.lines), inside=str(self._folder.path)) or last_line(list(instance.lines))
+        said = exception_of(list(instance.lines), inside=str(folder.path)) or last_line(list(instance.lines))
         raise DeploymentFailed(
             f"The primary container for production variant {self.plan.name} did not pass the ping health check. "
-            "Please check CloudWatch logs for this endpoint. " + self._folder.outside(said)
+            "Please check CloudWatch logs for this endpoint. " + folder.outside(said)
         )
 
     def _log_stream(self) -> LogStream:
@@ -288,7 +294,7 @@ class Variant:
                     f"check. Please check CloudWatch logs for this endpoint. It ended {self._deaths} times, the last "
                     f"time with {code}."
                 )
-            self._add(self._launch())
+            self._add(self._launch(self._folders[0]))
         except DeploymentFailed as error:
             with self._changed:
                 ended = self._ending
