@@ -30,7 +30,7 @@ from model_archive import ModelArchive
 from numpy.typing import NDArray
 from scores import Scores
 from segments import Segment, segments_of
-from verdict_document import TITLES, estimates_of
+from verdict_document import Scored, estimates_of
 
 ANSWER = "answer "
 """How the columns of the answers begin: `answer score`, `answer prediction`, `answer <class>`, `answer decision`."""
@@ -38,7 +38,7 @@ DECISION = f"{ANSWER}decision"
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Scored):
     """All that is told: the scores of the rows with a label, and the facts about the requests."""
 
     model: ModelArchive
@@ -50,18 +50,6 @@ class Analysis:
     disagreeing: int
     """Rows whose decision is another one than the archive's threshold gives: the endpoint serves another model."""
     facts: Mapping[str, Any]
-
-    @property
-    def problem(self) -> str:
-        return self.model.transform.problem
-
-    @property
-    def titles(self) -> dict[str, str]:
-        return TITLES[self.problem]
-
-    @property
-    def positives(self) -> int | None:
-        return self.scores.positives if isinstance(self.scores, BinaryScores) else None
 
 
 @telling_failures

@@ -27,8 +27,28 @@ TITLES = {"binary": BINARY, "multiclass": MULTICLASS, "regression": REGRESSION}
 DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
+class Scored:
+    """What follows from a model and its scores, for a run and for what an endpoint answered."""
+
+    model: ModelArchive
+    scores: Scores
+
+    @property
+    def problem(self) -> str:
+        return self.model.transform.problem
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The metrics that are told, with what they mean."""
+        return TITLES[self.problem]
+
+    @property
+    def positives(self) -> int | None:
+        return self.scores.positives if isinstance(self.scores, BinaryScores) else None
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Scored):
     """All that is told of a run; `champion_measured` and `difference` only where the champion could be scored."""
 
     model: ModelArchive
@@ -43,19 +63,6 @@ class Evaluation:
     suspects: Sequence[Suspect]
     drift: Sequence[Drift]
     input_uri: str
-
-    @property
-    def problem(self) -> str:
-        return self.model.transform.problem
-
-    @property
-    def titles(self) -> dict[str, str]:
-        """The metrics that are told, with what they mean."""
-        return TITLES[self.problem]
-
-    @property
-    def positives(self) -> int | None:
-        return self.scores.positives if isinstance(self.scores, BinaryScores) else None
 
     @property
     def manifest_sha256(self) -> str | None:

@@ -56,7 +56,34 @@ class DeployStack(AccountStack):
             key=key,
             capture_bucket=capture_bucket,
         )
-        update_role = ServiceRole(
+        home = registry.home
+        bus = None if naming == home else RegistryBus(self, "Registry", naming=naming, home=home).name
+        deploy = DeployModel(
+            self,
+            "DeployModel",
+            naming=naming,
+            registry=registry,
+            access=access,
+            key=key,
+            update_role_arn=self._update_role(naming, registry, endpoints, key).arn,
+            bus=bus,
+            pipelines=[pipeline_name(model) for model in by_pipeline],
+        )
+        if by_pipeline:
+            DeployPipelines(self, "Pipelines", naming=naming, models=by_pipeline, worker=deploy, key=key)
+        if bus:
+            self._look_every_hour(deploy, naming)
+        test = SmokeTest(self, "SmokeTest", naming=naming, registry=registry, endpoints=endpoints, key=key)
+        self.workers = [deploy, test]
+        self.forward = (
+            Forward(self, "Forward", naming=naming, models=registry.models, others=others, key=key) if others else None
+        )
+
+    def _update_role(
+        self, naming: Naming, registry: Registry, endpoints: Mapping[str, EndpointSettings], key: kms.IKey
+    ) -> ServiceRole:
+        """What CloudFormation changes the serving stacks with."""
+        return ServiceRole(
             self,
             "ServingUpdateRole",
             name=naming.of(SERVING_UPDATE),
@@ -70,28 +97,6 @@ class DeployStack(AccountStack):
                 endpoint_role_arn=self.endpoint_role.arn,
                 key=key,
             ),
-        )
-        home = registry.home
-        bus = None if naming == home else RegistryBus(self, "Registry", naming=naming, home=home).name
-        deploy = DeployModel(
-            self,
-            "DeployModel",
-            naming=naming,
-            registry=registry,
-            access=access,
-            key=key,
-            update_role_arn=update_role.arn,
-            bus=bus,
-            pipelines=[pipeline_name(model) for model in by_pipeline],
-        )
-        if by_pipeline:
-            DeployPipelines(self, "Pipelines", naming=naming, models=by_pipeline, worker=deploy, key=key)
-        if bus:
-            self._look_every_hour(deploy, naming)
-        test = SmokeTest(self, "SmokeTest", naming=naming, registry=registry, endpoints=endpoints, key=key)
-        self.workers = [deploy, test]
-        self.forward = (
-            Forward(self, "Forward", naming=naming, models=registry.models, others=others, key=key) if others else None
         )
 
     def _look_every_hour(self, deploy: DeployModel, naming: Naming) -> None:

@@ -1,7 +1,8 @@
 """A registry, serving stacks and endpoints that behave as AWS documents, for tests of `deploy_model` and `smoke_test`.
 
 Nothing is delivered by itself: what AWS would announce is a record in `announced`, for the test to deliver in any
-order and as often as it likes.
+order and as often as it likes. One file, because each of them is only as true as the others: an update that is
+rolled back shows in the stack, its events and the endpoint alike.
 """
 
 from __future__ import annotations

@@ -21,9 +21,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millrace.errors import MillraceError
+
+if TYPE_CHECKING:
+    from millrace.local.cloudwatch.service import CloudWatch
+    from millrace.local.sagemaker.service import SageMaker
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
@@ -113,7 +117,6 @@ class EmbeddedAWS:
         from millrace.local.faults.route import answer as faults
         from millrace.local.gateway import Gateway, InternalRoute
         from millrace.local.iam.audit import AuditLog
-        from millrace.local.iam.gate import Gate
         from millrace.local.lambdas.service import Lambda
         from millrace.local.objects import ObjectFiles
         from millrace.local.sagemaker.service import SageMaker, SageMakerRuntime
@@ -129,20 +132,7 @@ class EmbeddedAWS:
         functions = Lambda(world)
         sagemaker = SageMaker(world)
         self._audit = AuditLog(self._folder)
-        enforcing = os.environ.get(ENFORCEMENT) != "off"
-
-        def tags(arn: str) -> Mapping[str, str]:
-            return (cloudwatch if arn.startswith("arn:aws:cloudwatch:") else sagemaker).tags(arn)
-
-        world.iam = gate = Gate(
-            world.aws,
-            self._audit,
-            sagemaker.group_policy,
-            tags=tags,
-            current=sagemaker.package_keys,
-            enforcing=enforcing,
-        )
-        world.on_change("iam", lambda *_: gate.principals.forget())
+        self._guard(cloudwatch, sagemaker)
         cloudformation = CloudFormation(world)
         runtime = SageMakerRuntime(world, sagemaker)
         scaling = ApplicationAutoScaling(world, sagemaker.endpoints)
@@ -165,6 +155,23 @@ class EmbeddedAWS:
             "reset-sessions": self._forget,
         }
         return Gateway(world, services, internal, changed=self._state.touch)
+
+    def _guard(self, cloudwatch: CloudWatch, sagemaker: SageMaker) -> None:
+        """From now on IAM decides about each request."""
+        from millrace.local.iam.gate import Gate
+
+        def tags(arn: str) -> Mapping[str, str]:
+            return (cloudwatch if arn.startswith("arn:aws:cloudwatch:") else sagemaker).tags(arn)
+
+        self.world.iam = gate = Gate(
+            self.world.aws,
+            self._audit,
+            sagemaker.group_policy,
+            tags=tags,
+            current=sagemaker.package_keys,
+            enforcing=os.environ.get(ENFORCEMENT) != "off",
+        )
+        self.world.on_change("iam", lambda *_: gate.principals.forget())
 
     def _health(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         return {"pid": os.getpid(), "url": self.url, "folder": str(self._folder), "status": "ready"}

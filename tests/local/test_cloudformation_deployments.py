@@ -12,6 +12,34 @@ from tests.local.test_cloudformation_sagemaker import IAM, IMAGE, ROLE
 from tests.sagemaker_lab import SETTINGS, EndpointLab, until
 
 
+def scaling() -> dict[str, Any]:
+    """Two to three instances, by the requests that each gets."""
+    variant_of = {
+        "Fn::Sub": ["endpoint/${Name}/variant/AllTraffic", {"Name": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}}]
+    }
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "ResourceId": variant_of,
+        "MinCapacity": 2,
+        "MaxCapacity": 3,
+    }
+    tracking = {
+        "TargetValue": 1000,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+    }
+    policy = {
+        "PolicyName": "track",
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": {"Ref": "Target"},
+        "TargetTrackingScalingPolicyConfiguration": tracking,
+    }
+    return {
+        "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": target},
+        "Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": policy},
+    }
+
+
 class Serving(DeploymentLab):
     """A stack like the project's own: one parameter, and everything behind the endpoint follows from it."""
 
@@ -70,34 +98,13 @@ class Serving(DeploymentLab):
                 "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": {"Ref": "Alarm"}}]},
             },
         }
-        variant_of = {
-            "Fn::Sub": ["endpoint/${Name}/variant/AllTraffic", {"Name": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}}]
-        }
-        target = {
-            "ServiceNamespace": "sagemaker",
-            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-            "ResourceId": variant_of,
-            "MinCapacity": 2,
-            "MaxCapacity": 3,
-        }
-        tracking = {
-            "TargetValue": 1000,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
-        }
-        policy = {
-            "PolicyName": "track",
-            "PolicyType": "TargetTrackingScaling",
-            "ScalingTargetId": {"Ref": "Target"},
-            "TargetTrackingScalingPolicyConfiguration": tracking,
-        }
         return {
             "Role": ROLE,
             "Model": {"Type": "AWS::SageMaker::Model", "Properties": model},
             "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": config},
             "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
             "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": endpoint},
-            "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": target},
-            "Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": policy},
+            **scaling(),
         }
 
     def deploy(self, data: str) -> None:

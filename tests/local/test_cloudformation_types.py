@@ -1,4 +1,7 @@
-"""Every resource type makes what its properties say, changes it in place and takes it away again."""
+"""Every resource type makes what its properties say, changes it in place and takes it away again.
+
+Long by nature: a test for each group of types, with all the properties that its templates may have.
+"""
 
 from __future__ import annotations
 

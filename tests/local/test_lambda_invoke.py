@@ -1,4 +1,7 @@
-"""Functions run in processes of their own, as Lambda would run them, through the real API."""
+"""Functions run in processes of their own, as Lambda would run them, through the real API.
+
+All about one call of a function, which shares the functions made above; queues and asynchronous calls are elsewhere.
+"""
 
 from __future__ import annotations
 

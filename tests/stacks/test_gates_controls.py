@@ -1,4 +1,7 @@
-"""Our own controls: the templates pass, and for each control a change to them turns it, and only it, red."""
+"""Our own controls: the templates pass, and for each control a change to them turns it, and only it, red.
+
+Long because it is a table: for each control the changes that it must find, side by side, so that none goes without.
+"""
 
 from __future__ import annotations
 

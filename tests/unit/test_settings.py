@@ -1,4 +1,8 @@
-"""Settings: what the shipped files say, and how mistakes are reported."""
+"""Settings: what the shipped files say, and how mistakes are reported.
+
+Most of it is the table of mistakes with the sentence that each must give; what has rules of its own (data, gate,
+endpoint, tuning, ...) stands in test_settings_*.py.
+"""
 
 from __future__ import annotations
 

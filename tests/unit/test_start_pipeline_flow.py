@@ -1,4 +1,7 @@
-"""From an upload to the end of a run and into the next: the starter's way when nothing goes wrong."""
+"""From an upload to the end of a run and into the next: the starter's way when nothing goes wrong.
+
+One way from its begin to its end, in the order in which it happens.
+"""
 
 from __future__ import annotations
 

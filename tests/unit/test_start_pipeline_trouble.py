@@ -1,4 +1,7 @@
-"""Messages nobody can act on, and an AWS that does not do as it is told: retried, or put aside with the reason."""
+"""Messages nobody can act on, and an AWS that does not do as it is told: retried, or put aside with the reason.
+
+Long because it is a list: one kind of trouble, one test.
+"""
 
 from __future__ import annotations
 
