@@ -40,7 +40,7 @@ PACES = (2.0, 60.0)
 GOOD_ENOUGH, BAD_ENOUGH = 100, 600
 """So many requests shall reach the canary in a minute of the embedded AWS: the bad model fails on one in a hundred."""
 FAULTS = {
-    rollout_bad.RAISES: rollout_counts.Fault("it raises on one row in a hundred", raises=True, least=100),
+    rollout_bad.RAISES: rollout_counts.Fault("it raises on one row in a hundred", raises=True, least=1),
     rollout_bad.SLOW: rollout_counts.Fault("it is slow", raises=False, least=5),
 }
 BACK_SECONDS = 300.0

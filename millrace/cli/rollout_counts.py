@@ -42,7 +42,10 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Fault:
-    """What the bad model is expected to do, and how many requests it must have had: a slow one cannot have many."""
+    """What the bad model is expected to do, and how many requests must have met it.
+
+    An alarm compares shares, so it may ring for the first failure among few requests: how many came before is chance.
+    """
 
     words: str
     raises: bool
@@ -137,6 +140,7 @@ class Judge:
         self._others = {each.version for each in meanwhile if each.status == OK} - {self.first, self.second}
         during = [each.version for each in self.answers if self._bad.holds(each) and each.status == OK]
         self.tried = during.count(self.third) + self.excused
+        self.met = self.excused if fault.raises else during.count(self.third)
         self.old_beside = during.count(self.second)
         self.after = [each for each in self.answers if each.sent > alarm.seen]
         self.bad_after = sum(each.version == self.third for each in self.after)
@@ -154,8 +158,8 @@ class Judge:
             (f"{first} and {second} both answer meanwhile, then {second} alone (at least {enough:,} each)", turns),
             (f"an alarm rings for {third} from the metrics of its own requests", self._alarm.seen < NEVER),
             (
-                f"{third} has had a part of the requests until then, enough to judge it ({least:,})",
-                self.tried >= least and self.old_beside > 0,
+                f"{third} has a part of the requests until then, {second} the rest; {least:,} or more met its fault",
+                self.met >= least and self.old_beside > 0,
             ),
             (
                 f"no request after the alarm reaches {third}, none fails, and {second} answers ({enough:,})",
