@@ -18,8 +18,6 @@ marked Rejected, with the reason. What was done with a version is told in its me
     check.py      whether a version may be served: what the registry says of it, and its archive
     archive.py    what the archive must look like, and the digest that the stack pins
     unpacked.py   the archive as a stream, in bounded memory
-    records.py    how a record of the registry is written
-    grants.py     which statement a denied call lacks
     errors.py     what is raised
     settings.py   the environment as a record
 """

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.records import record, same_but_when, tells_it, utc
+
 from deploy_model.errors import GrantError, RefusedError
 from deploy_model.messages import Request, is_person
 from deploy_model.plan import (
@@ -28,7 +30,6 @@ from deploy_model.plan import (
     token_number,
     token_prefix,
 )
-from deploy_model.records import record, same_but_when, tells_it, utc
 from deploy_model.registry import Registry, sides
 from deploy_model.settings import APPROVAL, DeploySettings
 from deploy_model.stacks import NONE, ServingStack

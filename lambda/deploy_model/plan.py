@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from deploy_model.grants import denied
+from shared.grants import denied
+from shared.records import record
+
 from deploy_model.messages import Request, is_person
-from deploy_model.records import record
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
 SERVED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")

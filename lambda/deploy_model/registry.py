@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from shared.grants import Sides, denied, missing_grant
+from shared.records import news
 
 from deploy_model.check import check_version
 from deploy_model.errors import GrantError
-from deploy_model.grants import Sides, denied, missing_grant
 from deploy_model.messages import stage_approved, toucher
 from deploy_model.plan import Version, Write
-from deploy_model.records import news
 from deploy_model.settings import APPROVAL, DeploySettings
 
 LONGEST_DESCRIPTION = 1024

@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from shared.records import utc
 
 from deploy_model.deploy import Deployer
 from deploy_model.direct import asked_for, why_not
 from deploy_model.errors import GrantError, MessageError, RefusedError
 from deploy_model.messages import Request
 from deploy_model.plan import SERVED, Action, short
-from deploy_model.records import utc
 
 SHORTEST_WAIT, LONGEST_WAIT = 5, 900
 """Seconds; SQS delays a message by 900 at most."""

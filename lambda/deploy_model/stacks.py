@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from shared.grants import Sides, denied, missing_grant
 
 from deploy_model.errors import GrantError
-from deploy_model.grants import Sides, denied, missing_grant
 from deploy_model.plan import Plan, Rollback, Stack
 
 PACKAGE, DIGEST = "ModelPackageArn", "ModelDigest"

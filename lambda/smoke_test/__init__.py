@@ -14,8 +14,6 @@ A test tells nothing of a version unless the stack is the same before and after 
     endpoint.py   the questions to the endpoint, and how long they take
     answers.py    whether two answers are one; pure
     test.py       the test, and its result
-    records.py    how a record of the registry is written
-    grants.py     which statement a denied call lacks
     errors.py     what is raised
     settings.py   the environment as a record
 """

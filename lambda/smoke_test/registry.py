@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-
-from smoke_test.records import news
+from shared.records import news
 
 LONGEST_DESCRIPTION = 1024
 _MISSING = re.compile(r"(could|can) ?not find|not found|does not exist", re.IGNORECASE)

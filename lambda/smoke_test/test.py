@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from shared.grants import Sides, denied, missing_grant
+from shared.records import record, utc
 
 from smoke_test.archive import read_golden
 from smoke_test.endpoint import Endpoint
 from smoke_test.errors import FailedError, GrantError, SlowError
-from smoke_test.grants import Sides, denied, missing_grant
-from smoke_test.records import record, utc
 from smoke_test.registry import Version, read_version, tell
 from smoke_test.settings import SmokeSettings
 from smoke_test.stacks import NONE, Served, read_served

@@ -7,6 +7,5 @@ inputs.py     which uploads count, and the names of everything made for one; pur
 start.py      copy, execution, marker: each at most once
 sweep.py      the hourly look for uploads without a marker
 bucket.py     whether a version is there, and how large it is
-dead_letters.py  messages nobody can act on, with the reason
-services.py   the clients and settings; settings.py the environment; log.py JSON lines; errors.py
+services.py   the clients and settings; settings.py the environment; errors.py
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from shared import log
 
-from start_batch import log
 from start_batch.services import Services
 from start_batch.settings import BatchSettings
 from start_batch.work import handle

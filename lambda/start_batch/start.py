@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
+from shared import log
 
-from start_batch import log
 from start_batch.bucket import is_gone
 from start_batch.inputs import Input
 from start_batch.services import Services

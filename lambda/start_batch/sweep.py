@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
+from shared import log
 
-from start_batch import log
 from start_batch.errors import BUSY, OutOfTime, code_of
 from start_batch.inputs import PREFIX, Input, input_of, is_ignored, markers_prefix, refusal, uploads_prefix
 from start_batch.services import Services

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from shared import log
+from shared.dead_letters import put_aside
 
-from start_batch import log
 from start_batch.bucket import size_of
-from start_batch.dead_letters import put_aside
 from start_batch.errors import BUSY, OutOfTime, Unusable, code_of
 from start_batch.inputs import Input, input_of, is_ignored, model_of, refusal, spellings
 from start_batch.messages import Sweep, Upload, parse

@@ -13,8 +13,7 @@ start.py         manifest, lock, copies, rows, execution: each at most once
 finish.py        files, run row, lock: how a run ended
 schedule.py      the hourly look and its figures
 skips.py         why a look started nothing
-dead_letters.py  messages nobody can act on, with the reason
 rows.py          the items of the ledger; ledger.py reads and writes them, lock.py the run lock
 bucket.py        the listing and the first bytes of a file; manifest.py a data set's identity
-services.py      clients, settings, clock; settings.py the environment; log.py JSON lines; errors.py
+services.py      clients, settings, clock; settings.py the environment; errors.py
 """

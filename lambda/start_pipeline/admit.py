@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from start_pipeline import log
+from shared import log
+
 from start_pipeline.bucket import read_head
 from start_pipeline.check import HEAD_BYTES, TableSpec, check_head, suffix_finding
 from start_pipeline.quarantine import quarantine

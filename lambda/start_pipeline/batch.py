@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from shared import log
+from shared.dead_letters import put_aside
 
-from start_pipeline import log, uploads, wake
-from start_pipeline.dead_letters import put_aside
+from start_pipeline import uploads, wake
 from start_pipeline.errors import DeadLetter, code_of
 from start_pipeline.finish import describe, finish
 from start_pipeline.look import RUN_ENDED, Look, look

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
+from shared import log
 
 from start_pipeline import lock as run_lock
-from start_pipeline import log
 from start_pipeline.errors import Again, LostLock, code_of
 from start_pipeline.ledger import TRANSACTION, Change, Ledger
 from start_pipeline.rows import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from shared import log
 
-from start_pipeline import log
 from start_pipeline.batch import handle
 from start_pipeline.services import PARALLEL, Services
 from start_pipeline.settings import StarterSettings

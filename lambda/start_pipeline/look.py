@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared import log
+
 from start_pipeline import lock as run_lock
-from start_pipeline import log, skips, wake
+from start_pipeline import skips, wake
 from start_pipeline.bucket import Listing, Version, list_versions
 from start_pipeline.errors import Again, LostLock, OutOfTime
 from start_pipeline.finish import describe, finish, lose

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
+from shared import log
 
 from start_pipeline import lock as run_lock
-from start_pipeline import log
 from start_pipeline.admit import Arrival, judge, judgement
 from start_pipeline.errors import Again, OutOfTime, Vanished, code_of
 from start_pipeline.ledger import TRANSACTION, Change, FileState, Ledger

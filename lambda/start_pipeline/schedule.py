@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from shared import log
 
 from start_pipeline import lock as run_lock
-from start_pipeline import log
 from start_pipeline.look import HOUR, Look, look
 from start_pipeline.rows import SCHEDULE
 from start_pipeline.services import Services

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from start_pipeline import log
+from shared import log
+
 from start_pipeline.ledger import Ledger
 from start_pipeline.rows import ALREADY_RUNNING, NOTHING_NEW, TABLES_MISSING, Lock, Skip, short, skip_item
 

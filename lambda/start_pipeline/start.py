@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from shared import log
 
 from start_pipeline import lock as run_lock
-from start_pipeline import log
 from start_pipeline.bucket import GONE, is_gone
 from start_pipeline.errors import Again, DeadLetter, LostLock, OutOfTime, Vanished, code_of
 from start_pipeline.ledger import TRANSACTION, Change, FileState, Ledger

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_plus
 
-from start_pipeline import log
+from shared import log
+
 from start_pipeline.admit import EMPTY, Arrival, judge, judgement
 from start_pipeline.bucket import ignored, location
 from start_pipeline.errors import Again, DeadLetter, Vanished

@@ -7,7 +7,8 @@ look deletes it before it reads anything, so a file that came before is seen and
 
 from __future__ import annotations
 
-from start_pipeline import log
+from shared import log
+
 from start_pipeline.errors import Again
 from start_pipeline.ledger import Change, Ledger
 from start_pipeline.messages import LookDue

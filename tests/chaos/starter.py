@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from shared import log
 from start_pipeline import batch
 from start_pipeline.services import Services
 from start_pipeline.settings import ModelSettings, StarterSettings
@@ -30,4 +31,4 @@ def start_pipeline(records: list[dict[str, Any]], place: Place) -> dict[str, Any
 
 def silence() -> None:
     """Histories are full of errors that the function is right to log."""
-    logging.getLogger("start_pipeline").setLevel(logging.CRITICAL + 1)
+    log.LOGGER.setLevel(logging.CRITICAL + 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -42,6 +44,32 @@ def test_only_modules_travel(tmp_path: Path) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"left over")
     assert set(asset_files(tmp_path, "start_pipeline", {})) == {"start_pipeline/handler.py"}
+
+
+def test_what_it_imports_of_shared_code_travels_with_it(tmp_path: Path) -> None:
+    sources = {
+        "start_pipeline/handler.py": "from shared import log\nfrom shared.rows import Row\n",
+        "shared/__init__.py": "",
+        "shared/log.py": "import json\n",
+        "shared/rows.py": "from shared.keys import KEY\n",
+        "shared/keys.py": "KEY = 1\n",
+        "shared/unused.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert set(asset_files(tmp_path, "start_pipeline", {})) == set(sources) - {"shared/unused.py"}
+
+
+@pytest.mark.parametrize("package", sorted(each.name for each in HANDLERS.iterdir() if (each / "handler.py").exists()))
+def test_every_function_can_be_imported_from_its_asset_alone(package: str, tmp_path: Path) -> None:
+    for name, content in asset_files(HANDLERS, package, {}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    modules = [path.relative_to(tmp_path).with_suffix("") for path in tmp_path.rglob("*.py")]
+    names = sorted(".".join(module.parts).removesuffix(".__init__") for module in modules if module.name != "handler")
+    importing = "; ".join(f"import {name}" for name in names)
+    subprocess.run([sys.executable, "-c", importing], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=True)
 
 
 def test_another_clone_umask_or_time_makes_the_same_asset(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from deploy_model.messages import LOOK
 from deploy_model.plan import token_prefix
-from deploy_model.records import utc
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from shared.records import utc
 
 from tests.deploy_lab import (
     ALARM,

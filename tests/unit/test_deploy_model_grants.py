@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deploy_model.grants import Sides, denied, missing_grant
+from shared.grants import Sides, denied, missing_grant
 
 from tests.deploy_lab import BUCKET, GROUP, TRAINER, arn
 
@@ -107,9 +107,3 @@ def test_in_the_training_account_it_is_the_roles_own_policy() -> None:
 @pytest.mark.parametrize("text", ["Rate exceeded", "an alarm went off", "did not pass the ping health check"])
 def test_what_is_no_denial_is_none(text: str) -> None:
     assert not denied(text)
-
-
-@pytest.mark.parametrize("name", ["grants.py", "records.py"])
-def test_both_functions_have_the_same_copy(name: str) -> None:
-    one, other = ((LAMBDAS / package / name).read_text() for package in ("deploy_model", "smoke_test"))
-    assert one == other, f"change {name} in both: functions share no code, and the registry is told in one way"

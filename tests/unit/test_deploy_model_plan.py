@@ -24,10 +24,10 @@ from deploy_model.plan import (
     token_prefix,
     update_token,
 )
-from deploy_model.records import LONGEST, NOT_TAKEN, news, record, same_but_when
 from deploy_model.settings import DeploySettings
 from hypothesis import given
 from hypothesis import strategies as st
+from shared.records import LONGEST, NOT_TAKEN, news, record, same_but_when
 
 ARN = "arn:aws:sagemaker:ap-northeast-2:111111111111:model-package/claims-fraud"
 V1, V2 = f"{ARN}/1", f"{ARN}/2"

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from shared.log import LOGGER
 from start_batch.services import Services
 from start_batch.settings import BatchSettings, Model
 from start_batch.work import LATER, SOON, handle
@@ -205,7 +206,7 @@ def test_what_is_no_input_starts_nothing_and_does_not_come_back(lab: Lab, key: s
 
 
 def test_the_log_tells_why_a_file_is_not_scored(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("start_batch").setLevel(logging.INFO)
+    caplog.set_level(logging.INFO, logger=LOGGER.name)
     lab.work(lab.upload("batch/claims-fraud/empty.csv", b""), lab.upload("batch/claims-fraud/a.xlsx"))
     assert "empty.csv is not scored: it is empty" in caplog.text
     assert "a.xlsx is not scored: it ends in none of .csv, .jsonl" in caplog.text

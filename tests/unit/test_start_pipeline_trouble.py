@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from start_pipeline.log import JsonLines
+from shared.log import LOGGER, JsonLines
 
 from tests.starter_lab import CLAIMS, MODEL, RAW, Lab, error, lab
 
@@ -389,12 +389,12 @@ def test_time_that_runs_out_ends_in_another_invocation(world: Lab, monkeypatch: 
 
 
 def test_logs_are_json_lines_that_say_what_about_whom(world: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="start_pipeline")
+    caplog.set_level(logging.INFO, logger=LOGGER.name)
     world.upload("claims/a.csv")
     world.upload("customers/a.csv")
     world.settle()
     lines: list[dict[str, Any]] = [
-        json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "start_pipeline"
+        json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOGGER.name
     ]
     assert all({"level", "message", "event"} <= set(line) for line in lines)
     (started,) = [line for line in lines if line["event"] == "run-started"]

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the same names everywhere. `handler.py` installs the format."""
+"""Structured logs: one JSON object a line, with the same names everywhere. A function's `handler.py` installs them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any
 
-LOGGER = logging.getLogger("start_batch")
+LOGGER = logging.getLogger(__name__)
 
 
 def info(event: str, message: str, **fields: Any) -> None:
@@ -44,7 +44,7 @@ class JsonLines(logging.Formatter):
 
 
 def install() -> None:
-    """Write this package's records to standard output, which Lambda sends to CloudWatch Logs."""
+    """Write the records to standard output, which Lambda sends to CloudWatch Logs."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     LOGGER.handlers = [handler]
