@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.account_stack import AccountStack
-from stacks.boundary import Boundary
+from stacks.boundary import Boundary, Uses
 from stacks.naming import Naming
 from stacks.permissions import allow, pull_images, report_metrics
 from stacks.registry import Registry
@@ -24,23 +24,11 @@ class AccessStack(AccountStack):
         *,
         naming: Naming,
         registry: Registry,
-        others: Sequence[Naming],
-        captures: bool,
-        scales: bool,
-        answers_pipelines: bool,
+        uses: Uses,
         image_repositories: Sequence[str],
     ) -> None:
         super().__init__(scope, id_, description="Millrace: what all roles share")
-        self.boundary = Boundary(
-            self,
-            "Boundary",
-            naming=naming,
-            registry=registry,
-            others=others,
-            captures=captures,
-            scales=scales,
-            answers_pipelines=answers_pipelines,
-        ).policy
+        self.boundary = Boundary(self, "Boundary", naming=naming, registry=registry, uses=uses).policy
         self.pull_images = iam.ManagedPolicy(
             self,
             "PullImages",

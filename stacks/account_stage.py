@@ -13,6 +13,7 @@ from pipeline_code import definition
 from settings import AccountSettings, Settings
 from stacks.access import AccessStack
 from stacks.batch import BatchStack
+from stacks.boundary import Uses
 from stacks.build import BuildStack
 from stacks.data import DataStack, ServingDataStack
 from stacks.deploy import DeployStack
@@ -57,10 +58,12 @@ class AccountStage(Stage):
             "Access",
             naming=self._naming,
             registry=self._registry,
-            others=self._others,
-            captures=captures,
-            scales=any(endpoint.scales for endpoint in self._endpoints.values()),
-            answers_pipelines=bool(self._by_pipeline),
+            uses=Uses(
+                others=self._others,
+                captures=captures,
+                scales=any(endpoint.scales for endpoint in self._endpoints.values()),
+                answers_pipelines=bool(self._by_pipeline),
+            ),
             image_repositories=[image_repository_arn(PARTITION, definition.image_uri(account.region))],
         )
         PermissionsBoundary.of(self).apply(self._access.boundary)

@@ -7,6 +7,7 @@ added here too: `tests/stacks/test_boundary.py` tells which one is missing, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import ArnFormat, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
@@ -42,29 +43,27 @@ REGISTRY_BUSES = "arn:{}:events:*:*:event-bus/millrace-*-registry"
 """Of any account; the denial below says which accounts there are."""
 
 
+@dataclass(frozen=True)
+class Uses:
+    """What the settings make an account do, beyond what each does."""
+
+    others: Sequence[Naming]
+    """The accounts to which the registry's events go; from anywhere but home there are none."""
+    captures: bool
+    """Some endpoint keeps requests and answers."""
+    scales: bool
+    """Some endpoint adds instances under load."""
+    answers_pipelines: bool
+    """Some model is deployed by a pipeline as well."""
+
+
 class Boundary(Construct):
     """`millrace-<account>-boundary`; it grants nothing by itself."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        id_: str,
-        *,
-        naming: Naming,
-        registry: Registry,
-        others: Sequence[Naming],
-        captures: bool,
-        scales: bool,
-        answers_pipelines: bool,
-    ) -> None:
-        """`others` are the accounts to which the registry's events go; from anywhere but home there are none.
-
-        `captures` and `scales` tell whether some endpoint does, `answers_pipelines` whether a pipeline deploys.
-        """
+    def __init__(self, scope: Construct, id_: str, *, naming: Naming, registry: Registry, uses: Uses) -> None:
         super().__init__(scope, id_)
-        self._naming, self._registry, self._others, self._captures = naming, registry, others, captures
-        self._trains, self._scales = naming == registry.home, scales
-        self._answers_pipelines = answers_pipelines
+        self._naming, self._registry, self._uses = naming, registry, uses
+        self._trains = naming == registry.home
         self._partition, self._account = Stack.of(self).partition, Stack.of(self).account
         self.policy = iam.ManagedPolicy(
             self,
@@ -76,7 +75,7 @@ class Boundary(Construct):
                 *(self._training() if self._trains else self._registry_elsewhere()),
                 *self._serving(),
                 *self._alarms(),
-                *(self._scaling() if scales else ()),
+                *(self._scaling() if uses.scales else ()),
                 *self._operations(),
                 *self._denied(),
             ],
@@ -92,7 +91,7 @@ class Boundary(Construct):
         reading = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions")
         actions = [
             *(reading if self._trains else ()),
-            *(("s3:AbortMultipartUpload", "s3:PutObject") if self._trains or self._captures else ()),
+            *(("s3:AbortMultipartUpload", "s3:PutObject") if self._trains or self._uses.captures else ()),
         ]
         return [
             *([allow(*actions, on=buckets)] if actions else []),
@@ -124,7 +123,7 @@ class Boundary(Construct):
         others = (
             *("CreateModelPackage", "DescribeModelPackageGroup", "ListPipelineExecutions"),
             "ListTrainingJobsForHyperParameterTuningJob",
-            *(STEP_ANSWERS if self._answers_pipelines else ()),
+            *(STEP_ANSWERS if self._uses.answers_pipelines else ()),
         )
         return [
             allow(
@@ -140,7 +139,7 @@ class Boundary(Construct):
                 "lambda:InvokeFunction",
                 on=[self._arn("lambda", "function", self._naming.of("*"), form=ArnFormat.COLON_RESOURCE_NAME)],
             ),
-            *([allow("events:PutEvents", on=[REGISTRY_BUSES.format(self._partition)])] if self._others else []),
+            *([allow("events:PutEvents", on=[REGISTRY_BUSES.format(self._partition)])] if self._uses.others else []),
         ]
 
     def _registry_elsewhere(self) -> list[iam.PolicyStatement]:
@@ -156,7 +155,7 @@ class Boundary(Construct):
         ]
         others = [
             *("AddTags", "InvokeEndpoint", "ListTags", "UpdateEndpoint"),
-            *(["UpdateEndpointWeightsAndCapacities"] if self._scales else []),
+            *(["UpdateEndpointWeightsAndCapacities"] if self._uses.scales else []),
         ]
         versions = ("DescribeModelPackage", "UpdateModelPackage")
         elsewhere = [] if self._trains else [self._registry.packages_arn("*")]
@@ -169,7 +168,7 @@ class Boundary(Construct):
 
     def _alarms(self) -> list[iam.PolicyStatement]:
         """Of the serving stacks; whoever scales changes those of Application Auto Scaling, too."""
-        served = [self._naming.of("serving-*"), *(("TargetTracking-endpoint/*",) if self._scales else ())]
+        served = [self._naming.of("serving-*"), *(("TargetTracking-endpoint/*",) if self._uses.scales else ())]
         return [
             allow(
                 *("cloudwatch:DeleteAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm"),
@@ -212,7 +211,7 @@ class Boundary(Construct):
             allow(
                 *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken", "sagemaker:ListModelPackages"),
                 *(f"ec2:{action}" for action in (NETWORK if self._naming.account.network else ())),
-                *(scaling_looks() if self._scales else ()),
+                *(scaling_looks() if self._uses.scales else ()),
                 on=["*"],
             ),
         ]
@@ -221,9 +220,11 @@ class Boundary(Construct):
         services = (
             *SERVICES,
             *(NETWORK_SERVICES if self._naming.account.network else ()),
-            *(SCALING_SERVICES if self._scales else ()),
+            *(SCALING_SERVICES if self._uses.scales else ()),
         )
-        reached = sorted({naming.account.account_id for naming in (self._naming, self._registry.home, *self._others)})
+        reached = sorted(
+            {naming.account.account_id for naming in (self._naming, self._registry.home, *self._uses.others)}
+        )
         return [
             deny("NothingOutsideTheServicesUsed", but=services),
             deny(
