@@ -200,7 +200,15 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_a_functions_asset_holds_its_own_package_and_nothing_compiled(assembly: Any) -> None:
+BESIDE = {
+    "start_pipeline": {"models.json", "shared/__init__.py", "shared/dead_letters.py", "shared/log.py"},
+    "start_batch": {"models.json", "shared/__init__.py", "shared/dead_letters.py", "shared/log.py"},
+    "deploy_model": {"shared/__init__.py", "shared/grants.py", "shared/records.py"},
+    "smoke_test": {"shared/__init__.py", "shared/grants.py", "shared/records.py"},
+}
+
+
+def test_a_functions_asset_holds_its_own_package_what_it_shares_and_nothing_compiled(assembly: Any) -> None:
     for function in assembly.resources("AWS::Lambda::Function").values():
         properties = function["Properties"]
         package = properties["Handler"].split(".")[0]
@@ -208,7 +216,7 @@ def test_a_functions_asset_holds_its_own_package_and_nothing_compiled(assembly: 
         files = {str(path.relative_to(asset)) for path in asset.rglob("*") if path.is_file()}
         assert f"{package}/handler.py" in files
         beside = {file for file in files if not (file.startswith(f"{package}/") and file.endswith(".py"))}
-        assert beside == ({"models.json"} if package in ("start_pipeline", "start_batch") else set())
+        assert beside == BESIDE.get(package, set())
 
 
 def test_access_logs_may_be_delivered_before_a_bucket_asks_for_them(assembly: Any) -> None:
