@@ -67,7 +67,7 @@ def _s3(url: str) -> Any:
     ).client("s3", endpoint_url=url, config=config)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=KEYS, body=st.binary(max_size=100))
 def test_a_request_looks_the_same_with_and_without_a_socket(
     both: tuple[Recorder, Any, Any], key: str, body: bytes

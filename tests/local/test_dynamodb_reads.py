@@ -55,7 +55,7 @@ def test_a_key_condition_takes_its_items_in_order_whatever_the_size_of_the_pages
     assert found == (expected.split() if forward else expected.split()[::-1])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.sets(st.text(min_size=1, max_size=8).filter(lambda text: text.isprintable()), min_size=1, max_size=20))
 def test_items_come_in_the_order_of_their_bytes(embedded: Any, names: set[str]) -> None:
     ledger = Ledger(embedded)

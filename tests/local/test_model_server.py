@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from tests.server_lab import ModelServer, serving
 
 CODE = """
 import importlib.util, json, os, sys, time
+from pathlib import Path
 
+FOLDER = Path(__file__).parents[1]
 LOADED = sorted(sys.modules)
 
 
@@ -39,12 +42,12 @@ def transform_fn(model, body, content_type, accept):
         return json.dumps([LOADED, sys.path, model, list(os.environ)]), "application/json"
     if word.startswith("find "):
         return json.dumps(importlib.util.find_spec(word[5:]) is not None), "application/json"
-    if word == "compute":
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            pass
-    if word == "sleep":
-        time.sleep(2)
+    if word == "slow":
+        time.sleep(0.5)
+    if word in ("compute", "sleep"):
+        (FOLDER / "begun").touch()
+        while not (FOLDER / "may end").exists():
+            time.sleep(0.01) if word == "sleep" else sum(range(100_000))
     if word == "asyncio":
         import asyncio
         return asyncio.run(asyncio.sleep(0, "done")), "text/plain"
@@ -64,10 +67,15 @@ MOST_BYTES = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
-    model = tmp_path_factory.mktemp("model")
-    (model / "code").mkdir()
-    (model / "code" / "inference.py").write_text(CODE)
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "code").mkdir()
+    (folder / "code" / "inference.py").write_text(CODE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(model: Path) -> Iterator[ModelServer]:
     with serving(model, most_bytes=MOST_BYTES) as found:
         yield found
 
@@ -83,16 +91,31 @@ def test_the_models_code_sees_nothing_of_the_server(server: ModelServer) -> None
     assert found == {**dict.fromkeys((*hidden, "instance"), False), "numpy": True}
 
 
-@pytest.mark.parametrize("busy", ["compute", "sleep"])
-def test_a_long_prediction_holds_up_neither_the_ping_nor_another_request(server: ModelServer, busy: str) -> None:
-    thread = threading.Thread(target=server.invoke, args=(busy.encode(),), kwargs={"content_type": "text/csv"})
+@contextmanager
+def under_way(server: ModelServer, model: Path, word: bytes) -> Iterator[None]:
+    """A request that has begun, and does not end inside of the `with`."""
+    begun, may_end = model / "begun", model / "may end"
+    begun.unlink(missing_ok=True)
+    may_end.unlink(missing_ok=True)
+    thread = threading.Thread(target=server.invoke, args=(word,))
     thread.start()
-    time.sleep(0.1)
-    began = time.monotonic()
-    assert server.request("GET", "/ping").status == 200
-    assert server.invoke(b"1", content_type="text/csv").status == 200
-    assert time.monotonic() - began < 1
-    thread.join()
+    try:
+        while not begun.exists():
+            time.sleep(0.01)
+        yield
+        assert thread.is_alive()
+    finally:
+        may_end.touch()
+        thread.join()
+
+
+@pytest.mark.parametrize("busy", [b"compute", b"sleep"])
+def test_a_long_prediction_holds_up_neither_the_ping_nor_another_request(
+    server: ModelServer, model: Path, busy: bytes
+) -> None:
+    with under_way(server, model, busy):
+        assert server.request("GET", "/ping").status == 200
+        assert server.invoke(b"1", content_type="text/csv").status == 200
 
 
 def test_code_that_is_quick_is_called_without_a_thread_until_it_is_not(tmp_path: Path) -> None:
@@ -105,15 +128,10 @@ def test_code_that_is_quick_is_called_without_a_thread_until_it_is_not(tmp_path:
     (tmp_path / "code" / "inference.py").write_text(named)
     with serving(tmp_path) as server:
         assert [server.invoke(body).body for body in (b"1", b"1" * 17)] == [b"true", b"false"]
-        assert server.invoke(b"sleep").status == 200
-        thread = threading.Thread(target=server.invoke, args=(b"sleep",))
-        thread.start()
-        time.sleep(0.1)
-        began = time.monotonic()
-        assert server.invoke(b"1").body == b"false"
-        assert server.request("GET", "/ping").status == 200
-        assert time.monotonic() - began < 1
-        thread.join()
+        assert server.invoke(b"slow").status == 200
+        with under_way(server, tmp_path, b"sleep"):
+            assert server.invoke(b"1").body == b"false"
+            assert server.request("GET", "/ping").status == 200
 
 
 def test_the_models_code_may_use_asyncio(server: ModelServer) -> None:

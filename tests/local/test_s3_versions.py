@@ -106,7 +106,7 @@ def test_a_page_holds_a_thousand_versions_of_the_prefix(uploads: Uploads) -> Non
 NAMES = st.lists(st.sampled_from(["a", "a/b", "a/c", "a+", "a%2B", "a b", "ä", "b/é/1", "b/é/2"]), max_size=12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=NAMES, page=st.integers(1, 5), prefix=st.sampled_from(["", "a", "b/"]), delimiter=st.sampled_from(["", "/"])
 )

@@ -9,14 +9,13 @@ from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.definition_validator import check
 from tests.stacks.definition_sample import all_steps, document
 
 Path = tuple[str | int, ...]
-unhurried = settings(deadline=None)  # the first example waits for the SDK
 NAMES = {"Processing": "ProcessingJobName", "Training": "TrainingJobName", "RegisterModel": ""}
 REQUESTS = {
     "Processing": "CreateProcessingJobRequest",
@@ -80,7 +79,6 @@ def all_required() -> list[tuple[str, Path]]:
     ]
 
 
-@unhurried
 @given(st.data())
 def test_deleting_a_required_member_is_found_at_its_path(data: st.DataObject) -> None:
     name, path = data.draw(st.sampled_from(all_required()))
@@ -89,7 +87,6 @@ def test_deleting_a_required_member_is_found_at_its_path(data: st.DataObject) ->
     assert [one for one in check(json.dumps(built)) if one.step == name and one.path.endswith(str(path[-1]))]
 
 
-@unhurried
 @given(st.data())
 def test_misspelling_a_property_path_is_found_in_its_step(data: st.DataObject) -> None:
     built = document()
@@ -106,7 +103,6 @@ def test_misspelling_a_property_path_is_found_in_its_step(data: st.DataObject) -
     assert [one for one in check(json.dumps(built)) if one.step == name]
 
 
-@unhurried
 @given(st.data())
 def test_misspelling_a_member_of_a_request_is_found_in_its_step(data: st.DataObject) -> None:
     built = document()
@@ -143,19 +139,16 @@ near_misses = st.recursive(
 )
 
 
-@unhurried
 @given(json_values | near_misses)
 def test_arbitrary_json_never_crashes_it(value: Any) -> None:
     assert check(json.dumps(value))
 
 
-@unhurried
 @given(st.text())
 def test_arbitrary_text_never_crashes_it(value: str) -> None:
     assert check(value)
 
 
-@unhurried
 @given(st.data())
 def test_any_value_in_any_place_never_crashes_it(data: st.DataObject) -> None:
     built = document()

@@ -34,7 +34,7 @@ def values(row: bytes) -> list[str]:
 
 
 @given(contents, st.lists(st.integers(0, 200), max_size=8))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_the_rows_do_not_depend_on_where_the_bytes_are_cut(content: bytes, cuts: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contract_records, "LONGEST_ROW", 25)
@@ -44,7 +44,6 @@ def test_the_rows_do_not_depend_on_where_the_bytes_are_cut(content: bytes, cuts:
 
 
 @given(st.lists(st.lists(st.text('ab",\n\r;가', max_size=5), min_size=1, max_size=4), max_size=10))
-@settings(deadline=None)
 def test_what_a_csv_writer_wrote_is_read_back(rows: list[list[str]]) -> None:
     written = io.StringIO(newline="")
     csv.writer(written).writerows(rows)

@@ -10,7 +10,7 @@ import pytest
 from contract_records import Block
 from contract_rows import Checked, Rules, check
 from features import number_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NAMES = ["id", "amount", "kind"]
@@ -42,7 +42,6 @@ numbers = st.one_of(
 
 
 @given(numbers)
-@settings(deadline=None)
 def test_a_number_means_the_same_whether_the_block_is_odd_or_not(text: str) -> None:
     alone = checked([f"1,{text},a"])
     beside = checked([f"1,{text},a", "2,no number,a", "3,4,\x01"])

@@ -52,7 +52,7 @@ def test_a_file_is_named_after_its_host_and_its_number(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.integers(1, 40), second=st.integers(1, 40), count=st.integers(1, 60))
 def test_the_bytes_do_not_depend_on_how_the_rows_arrived(
     tmp_path_factory: pytest.TempPathFactory, first: int, second: int, count: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joining import KeyIndex
 
@@ -17,7 +17,6 @@ def columns(rows: Pairs) -> list[np.ndarray]:
 
 
 @given(pairs, pairs)
-@settings(deadline=None)
 def test_each_pair_is_found_at_its_place_and_no_other_is(
     held: list[tuple[int, int]], others: list[tuple[int, int]]
 ) -> None:

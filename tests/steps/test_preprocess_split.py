@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hashing import mix, number_hashes, row_hashes, text_hashes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spec import Split
 from split import PARTS, TEST, parts_of
@@ -33,7 +33,6 @@ def splitmix(value: int) -> int:
 
 
 @given(texts, st.integers(0, 2**63))
-@settings(deadline=None)
 def test_the_hash_of_a_text_depends_on_its_bytes_and_the_salt_alone(keys: list[str], salt: int) -> None:
     column = pa.array(keys, pa.string())
     expected = [slow_hash(key, salt) for key in keys]
@@ -44,7 +43,6 @@ def test_the_hash_of_a_text_depends_on_its_bytes_and_the_salt_alone(keys: list[s
 
 
 @given(texts, st.data())
-@settings(deadline=None)
 def test_a_rows_part_is_a_function_of_its_key_whatever_stands_beside_it(keys: list[str], data: st.DataObject) -> None:
     alone = {key: parts([key])[0] for key in keys}
     shuffled = data.draw(st.permutations(keys))
@@ -75,7 +73,6 @@ def test_a_split_without_test_rows_has_none() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.floats(allow_nan=True)), min_size=1, max_size=20))
-@settings(deadline=None)
 def test_equal_rows_have_equal_hashes_whatever_the_order_of_columns(rows: list[tuple[str, float]]) -> None:
     table = pa.table({"b": [row[0] for row in rows], "a": pa.array([row[1] for row in rows], pa.float64())})
     hashes = row_hashes(table, salt=1).tolist()

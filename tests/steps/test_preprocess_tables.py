@@ -211,7 +211,7 @@ def lines(draw: st.DrawFn) -> str:
 
 
 @given(st.lists(lines(), max_size=25), st.sampled_from(["\n", "\r\n", "\r"]), st.sets(st.integers(1, 8)))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_every_row_read_comes_out_or_is_told_in_blocks_of_any_size(rows: list[str], end: str, keys: set[int]) -> None:
     content = end.join(["id,amount,kind,y", *rows, ""]).encode("utf-8", "surrogateescape")
     files: dict[str, dict[str, Any]] = {"main": {"a": content}, "other": {"b": other_table(sorted(keys) or [99])}}

@@ -97,7 +97,7 @@ one = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     rows=st.lists(one, min_size=1, max_size=3), times=st.sampled_from([1, 1, FEW]), ascii_only=st.booleans(),
     missing=st.sampled_from([("NA", ""), (), ("NaN",), ("나", "NA")]),

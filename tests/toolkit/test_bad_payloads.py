@@ -138,7 +138,7 @@ texts = st.one_of(
 headers = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=texts,
     kind=st.sampled_from([CSV, JSON, LINES, f"{CSV};header=present"]) | headers,

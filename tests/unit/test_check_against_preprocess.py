@@ -108,7 +108,7 @@ def _value(name: str, odd: bool) -> st.SearchStrategy[str]:
 
 @pytest.mark.parametrize(("model", "table"), [(TWO, "claims"), (TWO, "customers"), (ONE, "claims")])
 @given(data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_preprocess_takes_is_not_refused_wherever_the_head_ends(
     refusal: Refusal, data: st.DataObject, model: ModelSettings, table: str
 ) -> None:
@@ -121,7 +121,7 @@ def test_what_preprocess_takes_is_not_refused_wherever_the_head_ends(
 
 
 @given(content=files(table="claims"))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_bad_label_of_a_row_without_partner_is_not_refused(refusal: Refusal, content: bytes) -> None:
     if found := check_head(content, len(content), TableSpec.of(TWO, "claims")):
         assert refusal(content, TWO, "claims", partner_every=2), found

@@ -244,5 +244,5 @@ class AnyOrder(RuleBasedStateMachine):
             assert outcome.startswith(("failed ", "passed "))
 
 
-AnyOrder.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+AnyOrder.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25)
 TestAnyOrder: Any = AnyOrder.TestCase

@@ -154,7 +154,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     numbers=st.lists(st.floats(-1e6, 1e6).map(lambda number: round(number, 3)), min_size=1, max_size=60),
     gaps=st.integers(0, 5),

@@ -140,7 +140,7 @@ LABELS: dict[str, Callable[[random.Random, int], str]] = {
 }
 
 
-@examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=8),
     problem=st.sampled_from(sorted(LABELS)),

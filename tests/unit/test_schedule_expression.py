@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.local.events.expression import Cron, ExpressionError, next_fire, parse, time_zone
@@ -143,7 +143,6 @@ crons = st.builds(
 moments = st.integers(int(moment("2024-01-01")), int(moment("2031-01-01")))
 
 
-@settings(deadline=None)
 @given(crons, moments, st.sampled_from(ZONES))
 def test_a_cron_fires_later_and_only_where_its_fields_match(expression: str, after: int, zone: str) -> None:
     cron = parse(expression)
@@ -160,7 +159,6 @@ def test_a_cron_fires_later_and_only_where_its_fields_match(expression: str, aft
     assert local.second == 0
 
 
-@settings(deadline=None)
 @given(st.builds("cron({} {} ? * {} *)".format, minutes, hours, st.sampled_from(["*", "MON-FRI", "SUN"])), moments)
 def test_a_cron_misses_no_moment_of_the_next_two_days(expression: str, after: int) -> None:
     cron = parse(expression)

@@ -373,7 +373,7 @@ VALUES = st.one_of(SCALARS, st.lists(SCALARS.filter(lambda value: value is not N
 
 
 @given(changes=st.dictionaries(st.sampled_from(range(len(LEAVES))), VALUES, min_size=1, max_size=4))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_whatever_is_written_the_settings_load_or_every_wrong_line_is_named(
     folder: Writer, changes: dict[int, Any]
 ) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import settings
@@ -244,7 +243,6 @@ PLACES = st.builds(Place, st.just("prod"), by_stage=st.booleans(), network=st.bo
 
 
 @given(base=FEW, accounts=FEW, own=FEW, place=PLACES)
-@hypothesis_settings(deadline=None)
 def test_what_is_not_refused_is_what_sagemaker_takes(base: Values, accounts: Values, own: Values, place: Place) -> None:
     endpoint, problems = read({**BASE, "supported_instance_types": TYPES, **base}, accounts, own, place=place)
     if problems:
@@ -267,7 +265,6 @@ def test_what_is_not_refused_is_what_sagemaker_takes(base: Values, accounts: Val
 
 
 @given(base=FEW, accounts=FEW, own=FEW)
-@hypothesis_settings(deadline=None)
 def test_every_value_comes_from_the_strongest_table_that_has_one(base: Values, accounts: Values, own: Values) -> None:
     endpoint, _ = read({**base, "supported_instance_types": TYPES}, accounts, own, place=PROD)
     of_serverless = {"memory_mb", "max_concurrency"}
