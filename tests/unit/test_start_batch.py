@@ -213,6 +213,7 @@ def test_the_log_tells_why_a_file_is_not_scored(lab: Lab, caplog: pytest.LogCapt
 
 
 def test_the_sweep_tells_of_files_for_a_model_that_does_not_exist(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=LOGGER.name)
     lab.put("batch/claims/a.csv")
     lab.put("batch/claims-fraud/a.csv")
     assert lab.work(sweep("claims-fraud")) == 0
