@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.alarm_lab import AlarmLab
@@ -15,6 +16,11 @@ from tests.iam_lab import let_events_send
 from tests.sagemaker_lab import INFERENCE, EndpointLab, until
 
 SLOW = INFERENCE.replace("    seen =", "    import time\n    time.sleep(0.25)\n    seen =")
+WAITS = INFERENCE.replace(
+    "    seen =",
+    "    if body != 'x':\n        import time\n        open(body, 'w').close()\n        time.sleep(60)\n    seen =",
+)
+"""Has a request under way for a minute, if its body is a path: a file that says when it has begun."""
 WAIT, TERMINATION = 300, 120
 
 
@@ -92,6 +98,16 @@ class DeploymentLab(EndpointLab):
     def bakes(self, name: str, what: str) -> None:
         """Wait until the deployment bakes, with `what` in its message."""
         until(lambda: self.status(name), lambda found: found.startswith("Baking") and what in found)
+
+    @contextmanager
+    def rolling_back(self, name: str, alarm: str, begun: Path) -> Iterator[None]:
+        """Let the alarm of a deployment of WAITS ring; it rolls back as long as a request is under way there."""
+        cloudwatch = self.alarms.api
+        with Load(lambda: self.invoke(name, str(begun))["Body"].read().decode()).running():
+            until(begun.exists, bool)
+            cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="tried")
+            until(lambda: self.describe(name)["EndpointStatus"], lambda status: status == "RollingBack")
+            yield
 
     def subscribe(self, name: str, pattern: dict[str, Any]) -> Callable[[int], list[dict[str, Any]]]:
         """A function that waits for so many events of the pattern; their details."""

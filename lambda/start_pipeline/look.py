@@ -181,13 +181,25 @@ class _Looker:
         manifest = Manifest(self.model.name, data.tables)
         history = History(*attempts(self.ledger, manifest.digest))
         worth = worth_a_run(data, history, attempts=self.model.trigger.attempts)
-        if worth or self.wanted.forced or self._due(lock):
+        if worth and self._still_coming(data, files):
+            wake.ask(self.services, lock.model, now=self.wanted.now, correlation=self._correlation(data, files))
+        elif worth or self.wanted.forced or self._due(lock):
             self._begin(lock, manifest, self._correlation(data, files), worth=worth)
         else:
             if self.wanted.cause not in (LEASE, RUN_ENDED):  # nobody asked, and most runs end so
                 skips.nothing_new(self.ledger, lock, **self._about)
             if all_readable:
                 run_lock.remember_quiet(self.ledger, lock, listing.digest)
+
+    def _still_coming(self, data: DataSet, files: Mapping[str, FileState]) -> bool:
+        """Did a file come so shortly before the end of a run that nobody has waited yet for those that follow it?
+
+        Its event may be on its way still. Who else looks has waited, or is the schedule, which relies on no wake-up.
+        """
+        debounce = self.model.trigger.debounce_seconds
+        if self.wanted.cause != RUN_ENDED or not debounce:
+            return False
+        return any(files[item].seen_at > self.wanted.now - debounce for item in data.waiting)
 
     def _begin(self, lock: Lock, manifest: Manifest, correlation: str, *, worth: bool = False) -> None:
         cause = AGE if not worth and self._aged(lock) else self.wanted.cause

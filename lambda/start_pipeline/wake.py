@@ -3,6 +3,7 @@
 A delayed message needs no further service, role or resource, and counts in seconds; a one-time schedule counts in
 minutes. The `wake` item says that a look is due. Whoever finds it absent, or long overdue, sends the message; the
 look deletes it before it reads anything, so a file that came before is seen and one that comes later wakes again.
+The end of a run looks without a wake-up; if it finds a file that came just before, it asks for one.
 """
 
 from __future__ import annotations

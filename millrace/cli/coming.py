@@ -88,7 +88,9 @@ class Look:
 
     def _due(self, model: str) -> bool:
         wake = self._ledger.wake(model)
-        return bool(self._ledger.lock(model).holder) or (wake is not None and wake.due + START_SECONDS > time.time())
+        return bool(self._ledger.lock(model).holder) or (
+            wake is not None and wake.due + START_SECONDS > self.connection.now().timestamp()
+        )
 
     def _newest_skip(self, model: str) -> Skip | None:
         return next(iter(self._ledger.skips(model, limit=1)), None)

@@ -18,6 +18,7 @@ SHOWN = 10
 KINDS = ("deployed", "blocked", "smoke", "back", "by")
 """How the names of records end: `<account>_deployed`, `<account>_smoke`, `<account>_back`, `<stage>_by`..."""
 SMOKE = "smoke test"
+FOLLOWING = ("approved", "blocked", "deployed", SMOKE, "promoted", "rolled back", "rejected")
 STANDARD = ("Approved with `millrace approve`",)
 
 
@@ -71,18 +72,9 @@ def show(package: serving.Package) -> None:
 
 
 def entries(package: serving.Package) -> list[Entry]:
-    """What the registry tells, in the order of time.
-
-    Clocks of functions and of the registry may differ: a test never stands before the deployment that it is of.
-    """
+    """What the registry tells, in the order of time; it tells seconds, in which one thing may follow another."""
     found = [*_recorded(package), *_rejected(package)]
-    deployed = {entry.where: entry.when for entry in found if entry.what == "deployed"}
-
-    def order(entry: Entry) -> tuple[float, bool]:
-        tested = entry.what == SMOKE
-        return max(entry.when, deployed.get(entry.where, entry.when) if tested else entry.when).timestamp(), tested
-
-    return [_registered(package), *sorted(found, key=order)]
+    return [_registered(package), *sorted(found, key=lambda entry: (entry.when, FOLLOWING.index(entry.what)))]
 
 
 def _registered(package: serving.Package) -> Entry:

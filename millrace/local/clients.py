@@ -105,6 +105,7 @@ class Clients:
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, ...], Any] = {}
         self._sessions: dict[tuple[str, str, str], _Session] = {}
+        self._given: set[str] = set()
         self._session: Any = None
 
     def serve_by(self, application: Any) -> None:
@@ -169,7 +170,12 @@ class Clients:
         credentials = {name: answer[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
         with self._lock:
             self._sessions[key] = _Session(credentials, time.time() + SESSION_SECONDS)
+            self._given.add(credentials["AccessKeyId"])
         return credentials
+
+    def gave(self, access_key: str) -> bool:
+        """Whether it is the key of a service's session of a role: its functions and jobs have it, nobody outside."""
+        return access_key in self._given
 
     def caller_client(self, caller: Any, service: str, *, via: str = "") -> Any:
         """A client with the caller's own rights, for what a service (`via`) does in its caller's name."""

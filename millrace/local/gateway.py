@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -137,11 +138,15 @@ class Gateway:
         """Who calls, when the caller may; the service's own refusal otherwise."""
         if incoming.identified is None:
             raise expired(operation)
-        requests.check_presigned(incoming.environ)
+        requests.check_presigned(incoming.environ, self._now_of(incoming.access_key))
         requests.check_unambiguous(incoming.environ, incoming.service)
         self._world.iam.check(incoming.identified, operation, incoming.place, incoming.environ)
         arn = incoming.identified.principal.arn
         return Caller(incoming.place.account, incoming.place.region, incoming.access_key, arn)
+
+    def _now_of(self, access_key: str) -> float:
+        """What time it is for who has the key: a client outside of the embedded AWS has the machine's."""
+        return self._world.clock.now() if self._world.aws.gave(access_key) else time.time()
 
     def _prepare_for_moto(self, incoming: Incoming, route: wire.Route, operation: wire.Operation) -> None:
         """Tell moto what was decided, so that it reads the request in the same way."""

@@ -19,6 +19,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace.local.clients import SERVICE_KEYS, account_of_root_key, account_of_service_key
@@ -78,6 +79,7 @@ def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery, clock: Cl
             f"moto {moto.__version__} is installed, the patches are for {MOTO_VERSION}: run `make setup`"
         )
     _keep_no_instances()
+    _dates_by_the_clock(clock)
     _accounts_from_keys()
     _operations_from_the_gateway()
     _assume_only_roles_that_exist()
@@ -91,7 +93,6 @@ def apply(files: ObjectFiles, events: S3Events, topics: TopicDelivery, clock: Cl
     _no_mapping_by_moto()
     _queues_by_the_clock(clock)
     _queues_of_many_messages()
-    _logs_by_the_clock(clock)
     _logs_by_prefix()
     _modules_listed_once()
     _ec2_only_when_used()
@@ -103,6 +104,23 @@ def _keep_no_instances() -> None:
     from moto.core.common_models import BaseModel
 
     _change(BaseModel, "__new__", lambda cls, *_args, **_kwargs: object.__new__(cls))
+
+
+def _dates_by_the_clock(clock: Clock) -> None:
+    """moto dates what it keeps by the machine's time, and refuses log lines from more than two hours ahead of it.
+
+    Sessions of roles end by the machine's time, as the SDKs that renew them do.
+    """
+    from moto.core import utils
+    from moto.sts import models as sts
+
+    def utcnow() -> datetime:
+        return clock.datetime().replace(tzinfo=None)
+
+    known = _change(utils, "utcnow", utcnow)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("moto.") and module is not sts and getattr(module, "utcnow", None) is known:
+            _change(module, "utcnow", utcnow)
 
 
 def _accounts_from_keys() -> None:
@@ -392,12 +410,10 @@ def _no_mapping_by_moto() -> None:
 
 
 def _queues_by_the_clock(clock: Clock) -> None:
-    """moto hides, delays and forgets messages by the machine's time.
+    """moto counts a message's longest visibility timeout from when it was sent, which a moved clock soon exceeds.
 
-    It also counts a message's longest visibility timeout from when it was sent, which a moved clock soon exceeds,
-    and stops at a message that is too old: those behind it wait.
+    It also stops at a message that is too old: those behind it wait.
     """
-    from moto.core.utils import unix_time
     from moto.sqs import models as sqs
     from moto.sqs.exceptions import ReceiptHandleIsInvalid, SQSException
 
@@ -420,8 +436,6 @@ def _queues_by_the_clock(clock: Clock) -> None:
         if message.visible:
             queue.pending_messages.discard(message)
 
-    _change(sqs, "unix_time", lambda moment=None: unix_time(moment) if moment else clock.now())
-    _change(sqs, "unix_time_millis", lambda moment=None: sqs.unix_time(moment) * 1000)
     _change(sqs.Queue, "messages", property(messages))
     _change(sqs.SQSBackend, "change_message_visibility", change_visibility)
     _change(sqs.SQSBackend, "is_message_valid_based_on_retention_period", lambda self, queue_name, message: True)
@@ -473,13 +487,6 @@ def _queues_of_many_messages() -> None:
 
     _change(Queue, "attributes", property(Attributes))
     _change(Queue, "delete_message", delete)
-
-
-def _logs_by_the_clock(clock: Clock) -> None:
-    """moto refuses lines from more than two hours ahead of the machine's time: all of them, once the clock is moved."""
-    from moto.logs import models as logs
-
-    _change(logs, "utcnow", lambda: clock.datetime().replace(tzinfo=None))
 
 
 def _logs_by_prefix() -> None:

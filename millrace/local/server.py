@@ -167,6 +167,7 @@ class EmbeddedAWS:
             self.world.aws,
             self._audit,
             sagemaker.group_policy,
+            clock=self.world.clock,
             tags=tags,
             current=sagemaker.package_keys,
             enforcing=os.environ.get(ENFORCEMENT) != "off",

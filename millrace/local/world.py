@@ -35,12 +35,12 @@ class World:
     def __init__(self, *, url: str, folder: Path, clock: Clock | None = None) -> None:
         self.url = url
         self.folder = folder
-        self.clock = clock or Clock()
+        self.clock = clock or Clock(file=folder / "clock")
         self.metrics = Metrics(self.clock)
         self.alarms = Watch()
         self.samplers: list[Sampler] = []
         self.aws = Clients(url)
-        self.runtimes = Runtimes()
+        self.runtimes = Runtimes(self.clock.file)
         self.faults = Faults(self.clock)
         self.invocations = Invocations()
         self._iam: Gate | None = None

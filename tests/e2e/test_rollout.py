@@ -102,6 +102,28 @@ def test_the_history_tells_the_story_of_the_bad_version(played: Played) -> None:
         assert re.search(happened, told), f"{happened}\n{told}"
 
 
+TESTED = [(f"deployed +{account}", f"smoke test +{account}") for account in ("dev", "staging")]
+
+
+@pytest.mark.parametrize(
+    ("version", "stories"),
+    [
+        # Accounts that went back to it have deployed it, and tested it, once more.
+        ("claims-fraud/2", [("approved", "promoted +production", "deployed +prod", "smoke test +prod"), *TESTED]),
+        ("claims-fraud/3", [("approved", *each, "promoted", "rolled back +prod", "rejected") for each in TESTED]),
+    ],
+)
+def test_the_history_is_told_in_the_order_in_which_it_happened(
+    played: Played, version: str, stories: list[tuple[str, ...]]
+) -> None:
+    told = played.millrace("history", version).stdout
+    for story in stories:
+        found = [re.search(rf"^  \S+ \S+  {happened} ", told, re.MULTILINE) for happened in ("registered", *story)]
+        places = [each.start() if each else -1 for each in found]
+        assert -1 not in places, f"{story}\n{told}"
+        assert places == sorted(places), f"{story}\n{told}"
+
+
 def test_the_history_tells_that_the_good_version_was_served_everywhere(played: Played) -> None:
     told = played.millrace("history", "claims-fraud/2").stdout
     assert told.startswith("claims-fraud/2: Approved, Production")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deployment_lab import SLOW, TERMINATION, WAIT, DeploymentLab, canary
+from tests.deployment_lab import SLOW, TERMINATION, WAIT, WAITS, DeploymentLab, canary
 from tests.local.cloudformation_lab import REGION, Lab, arguments
 from tests.local.test_cloudformation_sagemaker import IAM, IMAGE, ROLE
 from tests.sagemaker_lab import SETTINGS, EndpointLab, until
@@ -49,6 +51,7 @@ class Serving(DeploymentLab):
         self.endpoint = self.stacks.name("endpoint")
         self.sagemaker = self.stacks.client("sagemaker")
         self.runtime = self.stacks.client("sagemaker-runtime")
+        self.alarms.api = self.stacks.client("cloudwatch")
         self.shared = EndpointLab(server)
         self.shared.s3 = self.stacks.client("s3")
         self.shared.bucket = self.stacks.name("models")
@@ -183,3 +186,27 @@ def test_a_deleted_stack_leaves_no_endpoint_target_or_alarm(serving: Serving) ->
     assert scaling.describe_scalable_targets(**described)["ScalableTargets"] == []
     assert alarms.describe_alarms(**tracking)["MetricAlarms"] == []
     assert serving.sagemaker.list_endpoints(NameContains=serving.endpoint)["Endpoints"] == []
+
+
+def test_a_stack_that_a_stop_interrupts_has_failed_and_can_be_rolled_back(
+    embedded_factory: Callable[..., Any], tmp_path: Path
+) -> None:
+    serving = Serving(embedded_factory(tmp_path))
+    serving.stacks.create("serving", serving.resources(serving.shared.archive("first")), **IAM)
+    serving.deploy(serving.shared.archive("waits", WAITS))
+    with serving.rolling_back(serving.endpoint, serving.stacks.name("latency"), tmp_path / "begun"):
+        serving.embedded.stop()
+
+    again = Serving(embedded_factory(tmp_path))
+    again.endpoint, again.stacks.suffix = serving.endpoint, serving.stacks.suffix
+    interrupted = again.stacks.ended("serving")
+    again.stacks.api.rollback_stack(StackName=again.stacks.name("serving"))
+
+    stopped = ("UPDATE_FAILED", "The embedded AWS was stopped during the operation")
+    assert (interrupted["StackStatus"], interrupted["StackStatusReason"]) == stopped
+    assert again.stacks.ended("serving")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    first = again.stacks.name("first")
+    assert again.describe(again.endpoint)["EndpointConfigName"] == first == again.watched()
+    models = again.sagemaker.list_models(NameContains=again.stacks.suffix)["Models"]
+    assert [each["ModelName"] for each in models] == [first]
+    assert again.share(again.endpoint) == {"first": 20}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployment_lab import SLOW, TERMINATION, WAIT, DeploymentLab, Load, canary, linear, shifting
+from tests.deployment_lab import SLOW, TERMINATION, WAIT, WAITS, DeploymentLab, Load, canary, linear, shifting
 from tests.iam_lab import EVERYTHING, deny, make_role
 from tests.sagemaker_lab import INFERENCE, until
 
@@ -264,3 +264,27 @@ def test_a_deployment_begins_anew_after_a_restart(embedded_factory: Callable[...
     again.bakes(name, "full")
     again.advance(TERMINATION + 1)
     assert again.settled(name)["EndpointConfigName"] == new
+
+
+def test_a_restart_while_it_rolls_back_leaves_the_old_fleet_and_the_reason(
+    embedded_factory: Callable[..., Any], tmp_path: Path
+) -> None:
+    lab = DeploymentLab(embedded_factory(tmp_path))
+    old, new = lab.config("old", instances=2), lab.config("new", lab.archive("new", WAITS), instances=2)
+    name, alarm = lab.serve(old), lab.alarms.alarm("rings")
+    lab.update(name, new, DeploymentConfig=canary(alarm))
+    lab.bakes(name, "canary")
+    with lab.rolling_back(name, alarm, tmp_path / "begun"):
+        lab.embedded.stop()
+
+    again = DeploymentLab(embedded_factory(tmp_path))
+    described = again.settled(name)
+
+    assert described["EndpointStatus"] == "InService"
+    assert described["EndpointConfigName"] == old
+    assert f"are in ALARM state: [{alarm}]" in described["FailureReason"]
+    assert "PendingDeploymentSummary" not in described
+    assert again.share(name) == {"old": 20}
+    again.update(name, new)
+    assert again.settled(name)["EndpointConfigName"] == new
+    assert again.share(name) == {"new": 20}

@@ -102,7 +102,7 @@ def run_model_step(folder: Path, refusals: int) -> dict[str, Any]:
     world = World(url="http://127.0.0.1:1", folder=folder)
     world.connect_events(lambda **event: "id")
     sagemaker = ThrottledSageMaker(refusals)
-    world.iam = Gate(world.aws, AuditLog(folder), lambda arn: "", enforcing=False)
+    world.iam = Gate(world.aws, AuditLog(folder), lambda arn: "", clock=world.clock, enforcing=False)
     world.aws.role_credentials = lambda *given, **more: {}  # type: ignore[method-assign]
     world.aws.role_client = lambda *given, **more: sagemaker  # type: ignore[method-assign]
     store = Store()

@@ -138,6 +138,44 @@ def test_files_that_arrive_during_a_run_go_into_the_next_which_starts_by_itself(
     assert world.lock().last_model_at > 0
 
 
+def test_files_that_come_as_a_run_ends_are_waited_out_like_any_others(world: Lab) -> None:
+    world.upload("claims/a.csv")
+    world.upload("customers/a.csv")
+    world.settle()
+    first = world.upload("claims/b.csv", tell=False)
+    world.end()
+    world.deliver()
+    assert len(world.sagemaker.executions) == 1, "the file is listed, and its event on its way"
+    world.send(world.event(f"raw/{MODEL}/claims/b.csv", first))
+    world.move(1.5)
+    world.upload("customers/b.csv")
+    world.settle()
+    assert [len(files) for files in world.manifests()] == [2, 4]
+    assert world.wake() is None
+
+
+def test_a_file_that_comes_as_a_run_ends_is_trained_though_its_event_is_lost(world: Lab) -> None:
+    world.upload("claims/a.csv")
+    world.upload("customers/a.csv")
+    world.settle()
+    world.upload("claims/b.csv", tell=False)
+    world.end()
+    world.settle()
+    assert [len(files) for files in world.manifests()] == [2, 3]
+
+
+def test_without_a_debounce_a_file_that_comes_as_a_run_ends_starts_the_next_at_once() -> None:
+    with lab(debounce_seconds=0) as world:
+        world.upload("claims/a.csv")
+        world.upload("customers/a.csv")
+        world.deliver()
+        world.upload("claims/b.csv", tell=False)
+        world.end()
+        world.deliver()
+        assert [len(files) for files in world.manifests()] == [2, 3]
+        assert world.wake() is None
+
+
 def test_the_next_run_starts_also_when_one_fails_and_takes_its_files_again(world: Lab) -> None:
     world.upload("claims/a.csv")
     world.upload("customers/a.csv")

@@ -2,6 +2,7 @@
 
 TemplateError       the template or its parameters are refused before anything is done
 ResourceError       one resource could not be made, changed or deleted; its stack rolls back
+Stopping            the server goes down in the middle of an operation: nothing more is decided or recorded
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class TemplateError(ServiceError):
 
 class ResourceError(Exception):
     """The message becomes the ResourceStatusReason of the resource's event."""
+
+
+class Stopping(Exception):
+    """What the operation comes to is decided when the server is back (`store.load`)."""

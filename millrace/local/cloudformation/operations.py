@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from millrace.local.cloudformation.errors import TemplateError
+from millrace.local.cloudformation.errors import Stopping, TemplateError
 from millrace.local.cloudformation.execution import Execution
 from millrace.local.cloudformation.provisioner import Provisioner
 from millrace.local.cloudformation.recorder import Recorder
@@ -162,6 +162,8 @@ class Operations:
         def operation() -> None:
             try:
                 work()
+            except Stopping:
+                log.info("stack %s: the server goes down while it is %s", stack.name, stack.status)
             except Exception as error:  # the outermost frame: no stack may stay in progress
                 log.exception("stack %s", stack.name)
                 run.abandon(f"Internal Failure: {type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.local.cloudformation import dynamic_references
-from millrace.local.cloudformation.errors import ResourceError
+from millrace.local.cloudformation.errors import ResourceError, Stopping
 from millrace.local.cloudformation.providers import provider_of
 from millrace.local.cloudformation.providers.base import Context, Made, Provider
 from millrace.local.cloudformation.recorder import Recorder
@@ -119,6 +119,9 @@ class Provisioner:
     def _guarded(self, step: Callable[[], Resource], latest: Callable[[], Resource], kind: str) -> Resource:
         try:
             return self._record.keep(self._record.resource(step(), f"{kind}_COMPLETE"))
+        except Stopping:
+            self._record.keep(replace(latest(), status=f"{kind}_IN_PROGRESS"))
+            raise
         except FAULTS as error:
             reason = describe(error)
             self._record.keep(self._record.resource(latest(), f"{kind}_FAILED", reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from millrace.local.cloudformation.errors import TemplateError
@@ -20,6 +21,7 @@ INTERRUPTED = {
     "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
 }
+STOPPED = "The embedded AWS was stopped during the operation"
 
 
 class StackStore:
@@ -78,5 +80,7 @@ class StackStore:
             self._stacks = pickle.loads(content)
             for stack in self._stacks.values():
                 if stack.status in INTERRUPTED:
-                    stack.status = INTERRUPTED[stack.status]
-                    stack.reason = "The embedded AWS was stopped during the operation"
+                    stack.status, stack.reason = INTERRUPTED[stack.status], STOPPED
+                    for name, one in stack.resources.items():
+                        if one.status in INTERRUPTED:
+                            stack.resources[name] = replace(one, status=INTERRUPTED[one.status], reason=STOPPED)

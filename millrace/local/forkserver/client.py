@@ -76,9 +76,19 @@ class Child:
 
 
 class ForkServer:
-    """One fork server process for one environment; `spawn` may be called from any thread."""
+    """One fork server process for one environment; `spawn` may be called from any thread.
 
-    def __init__(self, environment: Path, *, preload: tuple[str, ...] = (), exec_only: bool = False) -> None:
+    Its children see the time of the file `clock` (`Clock.file`), else the machine's.
+    """
+
+    def __init__(
+        self,
+        environment: Path,
+        *,
+        preload: tuple[str, ...] = (),
+        clock: Path | None = None,
+        exec_only: bool = False,
+    ) -> None:
         python = environment / "bin" / "python"
         if not python.exists():
             raise MillraceError(
@@ -89,7 +99,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         mode = ["exec"] if exec_only else []
         self._process = subprocess.Popen(
-            [str(python), "-I", str(SERVER), str(theirs.fileno()), ",".join(preload), *mode],
+            [str(python), "-I", str(SERVER), str(theirs.fileno()), ",".join(preload), str(clock or ""), *mode],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -164,7 +174,8 @@ class ForkServer:
 class Runtimes:
     """The fork servers by environment name, each started when first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Path | None = None) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._servers: dict[str, ForkServer] = {}
 
@@ -175,6 +186,7 @@ class Runtimes:
                 server = self._servers[environment] = ForkServer(
                     environments_folder() / environment,
                     preload=PRELOADS.get(environment, ()),
+                    clock=self._clock,
                     exec_only=os.environ.get("MILLRACE_FORK_SERVER") == "off",
                 )
             return server

@@ -1,12 +1,13 @@
 """Forks children that have the image's libraries already loaded; run by `client.ForkServer`, never imported.
 
-    python -I server.py CONTROL_FD PRELOAD,MODULES [exec]
+    python -I server.py CONTROL_FD PRELOAD,MODULES CLOCK [exec]
 
 Runs in the image's environment, so it may use the standard library only. It is single-threaded: forking a
 threaded process is unsafe, and a child's parent-death signal is tied to the thread that made it. A request
 on CONTROL_FD is a 4-byte length carrying four file descriptors (reply, stdin, stdout, stderr), then JSON.
 When the control socket closes, the embedded AWS is gone: every child's process group is killed.
-With `exec`, each Python child is a new interpreter (what a cold container start costs).
+Python children see the time of the file CLOCK (`moved_clock.py`; an empty argument is the machine's time).
+With `exec`, each Python child is a new interpreter (what a cold container start costs), with the machine's time.
 """
 
 import atexit
@@ -17,6 +18,7 @@ import fcntl
 import functools
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -334,12 +336,24 @@ def know_hosts(hosts: dict[str, str]) -> None:
 HOST_NETWORK = os.readlink("/proc/self/ns/net") if os.path.exists("/proc/self/ns/net") else ""
 
 
+def follow_clock(file: str) -> None:
+    here = os.path.dirname(os.path.abspath(__file__))
+    spec = importlib.util.spec_from_file_location("moved_clock", os.path.join(here, "moved_clock.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.follow(file)
+
+
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     # The embedded AWS blocks what ends it, and a new process inherits that.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    exec_only = sys.argv[3:] == ["exec"]
+    exec_only = sys.argv[4:] == ["exec"]
     if not exec_only:
+        if sys.argv[3]:
+            follow_clock(sys.argv[3])
         for module in filter(None, sys.argv[2].split(",")):
             importlib.import_module(module)
     gc.collect()

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -56,13 +55,14 @@ TAG_LISTS = ("Tags", "tags", "TagList")
 VARIABLE = ("${", "<")
 
 
-def of_request(identified: Identified, request: Mapping[str, Any], region: str) -> dict[str, tuple[str, ...]]:
+def of_request(
+    identified: Identified, request: Mapping[str, Any], region: str, now: datetime
+) -> dict[str, tuple[str, ...]]:
     """The global keys, which do not depend on the action."""
-    now = time.time()
     found = {
         **identified.context,
-        "aws:CurrentTime": (datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),),
-        "aws:EpochTime": (str(int(now)),),
+        "aws:CurrentTime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:EpochTime": (str(int(now.timestamp())),),
         "aws:RequestedRegion": (region,),
         "aws:SecureTransport": ("true",),  # loopback counts as TLS
         "aws:SourceIp": (request.get("REMOTE_ADDR", "127.0.0.1"),),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from millrace.local import wire
 from millrace.local.clients import Clients
+from millrace.local.clock import Clock
 from millrace.local.iam import (
     actions,
     context,
@@ -52,12 +52,14 @@ class Gate:
         audit: AuditLog,
         packages: PolicyText,
         *,
+        clock: Clock,
         tags: Callable[[str], Mapping[str, str]] = moto_tags.of,
         current: Callable[[str], Mapping[str, str]] = _nothing,
         enforcing: bool = True,
     ) -> None:
         self.principals = Principals(aws)
         self.audit = audit
+        self._clock = clock
         self._resource_policies = ResourcePolicies(packages)
         self._tags = tags
         self._current = current
@@ -79,7 +81,7 @@ class Gate:
         if service == "iam" and identified.user and "UserName" not in params:
             params = {**params, "UserName": identified.user}
         shape = operation.model.input_shape
-        request = context.of_request(identified, environ, place.region)
+        request = context.of_request(identified, environ, place.region, self._clock.datetime())
         request_id = self._request_id()
         own = actions.needs(service, name, params, place)
         if identified.principal.kind == "service" and any(moto_policies.is_missing(need.resource) for need in own):
@@ -128,7 +130,7 @@ class Gate:
         if not self._enforcing or not identified.decided:
             return True
         need = Need(f"{service or 's3'}:{UNIDENTIFIED}")
-        keys = context.of_request(identified, environ, place.region)
+        keys = context.of_request(identified, environ, place.region, self._clock.datetime())
         return self._decide(identified, need, place.account, keys, self._request_id())[0].allowed
 
     def require(
@@ -158,7 +160,7 @@ class Gate:
     def _keys(self, identified: Identified, need: Need, owner: str) -> dict[str, tuple[str, ...]]:
         parts = need.resource.split(":")
         region = parts[3] if len(parts) > 3 else ""
-        found = context.of_request(identified, {}, region)
+        found = context.of_request(identified, {}, region, self._clock.datetime())
         if owner:
             found["aws:ResourceAccount"] = (owner,)
         if need.action.startswith("kms:"):
@@ -183,7 +185,7 @@ class Gate:
     def _record(self, principal: Principal, need: Need, decision: Decision, request_id: str) -> None:
         self.audit.add(
             {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "time": self._clock.datetime().isoformat(timespec="milliseconds"),
                 "principal": principal.arn,
                 "account": principal.account,
                 "role": principal.role_arn,

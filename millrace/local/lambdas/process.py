@@ -184,7 +184,7 @@ class Worker:
             "functionArn": invocation.invoked_arn,
             "clientContext": invocation.client_context,
             "traceId": trace_id,
-            "deadline": time.time() + self.function.timeout,
+            "seconds": self.function.timeout,
         }
         deadline = time.monotonic() + self.function.timeout
         self._write(memoryview(json.dumps(request).encode() + b"\n"), deadline)

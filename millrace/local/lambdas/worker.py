@@ -43,10 +43,10 @@ class Context:
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.identity = Identity()
         self.client_context = request.get("clientContext")
-        self._deadline = request["deadline"]
+        self._deadline = time.monotonic() + request["seconds"]
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._deadline - time.time()) * 1000))
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
 
     def log(self, message: object) -> None:
         sys.stdout.write(str(message))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from millrace.local.cloudformation.errors import ResourceError
+from millrace.local.cloudformation.errors import ResourceError, Stopping
 from millrace.local.cloudformation.names import generated_name
 
 Properties = Mapping[str, Any]
@@ -48,7 +48,9 @@ class Context:
         """Ask `done` again and again, ever more slowly, until it says so or `seconds` have passed."""
         deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
         while not done():
-            if time.monotonic() > deadline or self.stopping.wait(pause):
+            if self.stopping.wait(pause):
+                raise Stopping
+            if time.monotonic() > deadline:
                 raise ResourceError(f"{what} did not stabilize within {seconds:g} seconds")
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
