@@ -28,6 +28,8 @@ log = logging.getLogger("millrace.http")
 CHUNK = 1 << 20
 # Who makes the request in another's name. From a socket no request can set it: it is no header.
 VIA_KEY = "millrace.via"
+# The request comes from the server itself, which may act in a session's name without its token.
+OWN_KEY = "millrace.own"
 VIA_VARIABLE = f"HTTP_{VIA_HEADER.upper().replace('-', '_')}"
 PLAIN_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
@@ -97,6 +99,7 @@ def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": url.netloc,
         PRESERVED_HEADER_NAMES_ENVIRON_KEY: {},
+        OWN_KEY: True,
     }
     for name, value in request.headers.items():
         _add_header(environ, name, value.decode("latin-1") if isinstance(value, bytes) else str(value))

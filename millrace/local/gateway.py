@@ -14,6 +14,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -21,12 +22,15 @@ from urllib.parse import parse_qs, unquote
 
 from moto.core.request import Request
 
-from millrace.local import patches, requests, wire
+from millrace.local import from_moto, patches, queue_checks, requests, wire
 from millrace.local.clients import account_of_root_key, root_access_key
+from millrace.local.direct import OWN_KEY
+from millrace.local.events import checks as event_checks
 from millrace.local.faults.calls import Calls
 from millrace.local.iam.needs import Place
 from millrace.local.iam.principals import ExpiredError, Identified, UnknownKeyError
 from millrace.local.iam.refusals import expired
+from millrace.local.s3 import checks as s3_checks
 from millrace.local.service import Caller, Handler, Service, ServiceError
 from millrace.local.world import World
 
@@ -38,6 +42,19 @@ CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_req
 SIGV2 = re.compile(r"^AWS ([^:]+):")
 READS = ("Get", "List", "Describe", "Head", "Receive", "Batch", "Search", "Lookup", "Query", "Scan")
 DEFAULT_REGION = "us-east-1"
+FOREIGN_PAGE = "The embedded AWS answers programs on this machine, not the web pages that a browser shows"
+UNKNOWN = "is unknown). Use the keys that `millrace env` prints"
+TOKEN = (
+    "came with the wrong AWS_SESSION_TOKEN, or without its own). The key of a session needs its token, other keys none"
+)
+
+# What these services refuse, and moto does not.
+CHECKS = {
+    "events": event_checks.check,
+    "s3": s3_checks.check,
+    "scheduler": event_checks.check,
+    "sqs": queue_checks.check,
+}
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Environ = dict[str, Any]
@@ -80,6 +97,8 @@ class Gateway:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
+        if requests.is_of_a_page(environ):
+            return _send(_json(403, {"__type": "AccessDeniedException", "message": FOREIGN_PAGE}), start_response)
         if path.startswith(INTERNAL):
             return self._answer_internal(path.removeprefix(INTERNAL), environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -95,6 +114,8 @@ class Gateway:
             return _send(_unknown_key(access_key, signing_name), start_response)
         except ExpiredError:
             identified = None
+        if identified and not _has_token(environ, identified):
+            return _send(_unknown_key(access_key, signing_name, TOKEN), start_response)
         service = wire.service_of(signing_name or "s3", path)
         account = (identified.principal.account if identified else "") or patches.account_of(access_key) or ""
         return self._serve(Incoming(service, access_key, identified, Place(account, region), environ), start_response)
@@ -132,7 +153,8 @@ class Gateway:
         if handler is not None or incoming.service in self._complete:
             return _send(self._handle(operation, handler, caller), start)
         self._prepare_for_moto(incoming, route, operation)
-        return self._moto_served(operation, caller, incoming.environ, start)
+        with s3_checks.alone(operation) if incoming.service == "s3" else nullcontext():
+            return self._moto_served(operation, caller, incoming.environ, start)
 
     def _decide(self, incoming: Incoming, operation: wire.Operation) -> Caller:
         """Who calls, when the caller may; the service's own refusal otherwise."""
@@ -163,16 +185,15 @@ class Gateway:
             return _send(_refused_unidentified(service, environ), start_response)
         if service in self._complete:
             return _send(_unknown_operation(service, environ), start_response)
-        return self._moto(environ, start_response)
+        try:
+            return from_moto.answer(self._moto, _asked(service, environ), environ, start_response)
+        except ServiceError as error:
+            return _send(_json(error.status, {"__type": error.code, "message": error.message}), start_response)
 
     def _handle(self, operation: wire.Operation, handler: Handler | None, caller: Caller) -> wire.Answer:
         try:
             if handler is None:
-                raise ServiceError(
-                    "UnknownOperationException",
-                    f"The embedded AWS does not have {operation.service}:{operation.name} yet. "
-                    "docs/fidelity.md lists what it has.",
-                )
+                raise from_moto.lacking(_name(operation))
             wire.validate(operation)
             return wire.answer(operation, handler(caller, operation.params))
         except ServiceError as error:
@@ -186,15 +207,18 @@ class Gateway:
         self, operation: wire.Operation, caller: Caller, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Let moto serve the request, then tell those who watch the service when it changed something."""
+        from_moto.check(_name(operation))
+        if operation.service in CHECKS:
+            CHECKS[operation.service](operation, environ)
         if operation.name.startswith(READS) or not self._world.watches(operation.service):
-            return self._moto(environ, start_response)
+            return from_moto.answer(self._moto, _name(operation), environ, start_response)
         status = ["500"]
 
         def remember(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             status[0] = line
             return start_response(line, headers, *rest)
 
-        result = list(self._moto(environ, remember))
+        result = from_moto.answer(self._moto, _name(operation), environ, remember)
         if status[0].startswith("2"):
             self._world.changed(operation.service, caller, operation.name, operation.params)
         return result
@@ -248,6 +272,10 @@ def _unpacked(environ: Environ) -> Request:
     return _whole(environ)
 
 
+def _name(operation: wire.Operation) -> str:
+    return f"{operation.service}:{operation.name}"
+
+
 def _refusal(operation: wire.Operation, error: ServiceError) -> wire.Answer:
     with warnings.catch_warnings():
         # Common AWS error codes are not in the service models; moto warns of each.
@@ -266,10 +294,19 @@ def _buffer(environ: Environ) -> bytes:
     return body
 
 
-def _unknown_key(access_key: str, signing_name: str | None) -> wire.Answer:
-    hint = "Use the keys that `millrace env` prints"
+def _has_token(environ: Environ, identified: Identified) -> bool:
+    """Whether the request carries the token of its session, and none where there is no session."""
+    if environ.get(OWN_KEY):
+        return True
+    given = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+    if not given and "X-Amz-Security-Token=" in environ.get("QUERY_STRING", ""):
+        given = parse_qs(environ["QUERY_STRING"])["X-Amz-Security-Token"][0]
+    return bool(given == identified.token)
+
+
+def _unknown_key(access_key: str, signing_name: str | None, why: str = UNKNOWN) -> wire.Answer:
     root = account_of_root_key(access_key)
-    message = f"The security token included in the request is invalid ({access_key} is unknown). {hint}."
+    message = f"The security token included in the request is invalid ({access_key} {why}."
     if signing_name == "s3" and not root:
         body = f"<Error><Code>InvalidAccessKeyId</Code><Message>{message}</Message></Error>"
         return wire.Answer(403, {"Content-Type": "application/xml"}, body.encode())
@@ -295,9 +332,14 @@ def _refused_unidentified(service: str, environ: Environ) -> wire.Answer:
 
 
 def _unknown_operation(service: str, environ: Environ) -> wire.Answer:
-    target = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO')}"
-    message = f"{service} has no operation for {target}"
+    message = f"The embedded AWS does not have {_asked(service, environ)}"
     return _json(400, {"__type": "UnknownOperationException", "message": message})
+
+
+def _asked(service: str, environ: Environ) -> str:
+    """What a request of no known operation says that it wants: `servicequotas:ListServices`, or method and path."""
+    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    return f"{service}:{target or environ['REQUEST_METHOD'] + ' ' + environ.get('PATH_INFO', '/')}"
 
 
 def _json(status: int, value: dict[str, Any]) -> wire.Answer:

@@ -20,6 +20,7 @@ Environ = dict[str, Any]
 # Hosts that name a bucket: <bucket>.localhost and S3's own.
 BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.(?:localhost|s3[.-][a-z0-9.-]*amazonaws\.com)(?::\d+)?")
 OWN_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?")
+LONGEST_PRESIGNED_SECONDS = 604800
 NO_ACCOUNT = "000000000000"
 # What an S3 request is about is said by one of these in its query.
 SUBRESOURCES = frozenset(
@@ -59,6 +60,14 @@ SUBRESOURCES = frozenset(
 )
 
 
+def is_of_a_page(environ: Environ) -> bool:
+    """Whether a web page of another site makes the request: a browser says so, and everybody knows the root's key."""
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None:
+        return not OWN_HOST.fullmatch(origin.removeprefix("http://"))
+    return environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin")
+
+
 def by_path(environ: Environ) -> None:
     """Move the bucket from the host's name to the path; whatever else the host says has no meaning."""
     host = environ.get("HTTP_HOST", "")
@@ -76,6 +85,9 @@ def check_unambiguous(environ: Environ, service: str) -> None:
     """Refuse what could be read in two ways: the gate and moto must see the same request."""
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     if service == "s3":
+        if environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
+            told = "The embedded AWS takes no uploads by a form (presigned POST): presign a PUT instead"
+            raise ServiceError("NotImplemented", told, status=501)
         named = sorted(SUBRESOURCES & query.keys())
         if len(named) > 1:
             raise ServiceError("InvalidArgument", f"Conflicting query string parameters: {', '.join(named)}")
@@ -95,6 +107,12 @@ def check_presigned(environ: Environ, now: float) -> None:
         ends = _ends(query)
     except (KeyError, ValueError) as error:
         raise ServiceError("AuthorizationQueryParametersError", f"Presigned URL: {error}") from error
+    if int(query.get("X-Amz-Expires", "0")) > LONGEST_PRESIGNED_SECONDS:
+        raise ServiceError(
+            "AuthorizationQueryParametersError",
+            f"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            f"{LONGEST_PRESIGNED_SECONDS} seconds",
+        )
     if ends < now:
         raise ServiceError("AccessDenied", "Request has expired", status=403)
 

@@ -117,6 +117,7 @@ class EmbeddedAWS:
         from millrace.local.faults.route import answer as faults
         from millrace.local.gateway import Gateway, InternalRoute
         from millrace.local.iam.audit import AuditLog
+        from millrace.local.iam.simulation import PolicySimulator
         from millrace.local.lambdas.service import Lambda
         from millrace.local.objects import ObjectFiles
         from millrace.local.sagemaker.service import SageMaker, SageMakerRuntime
@@ -137,6 +138,7 @@ class EmbeddedAWS:
         runtime = SageMakerRuntime(world, sagemaker)
         scaling = ApplicationAutoScaling(world, sagemaker.endpoints)
         services: list[Service] = [events, functions, sagemaker, runtime, cloudwatch, scaling, cloudformation]
+        services.append(PolicySimulator())
         self._audit.start()
         self._starts = [each.start for each in services if hasattr(each, "start")]
         self._stops = [each.stop for each in services if hasattr(each, "stop")]

@@ -205,15 +205,18 @@ class Answer:
 
 def answer(operation: Operation, result: dict[str, Any] | None) -> Answer:
     """The bytes of a successful result, given as plain values in the operation's output shape."""
-    made = _serialise(operation, result or {})
-    return replace(made, status=_chosen_status(operation, result or {}) or made.status)
+    given = result or {}
+    made = _serialise(operation, given)
+    media_type = _member(operation, given, location="header", name="Content-Type")
+    headers = made.headers | ({"Content-Type": media_type} if media_type else {})
+    return replace(made, status=_member(operation, given, location="statusCode") or made.status, headers=headers)
 
 
-def _chosen_status(operation: Operation, result: dict[str, Any]) -> int | None:
-    """The member that an operation answers as its HTTP status (Lambda's Invoke has one), if given."""
+def _member(operation: Operation, result: dict[str, Any], **where: str) -> Any:
+    """What the result gives for the member with this place in the answer: its status (Lambda's Invoke), a header."""
     shape = operation.model.output_shape
     members = shape.members.items() if shape is not None else ()
-    found = (name for name, member in members if member.serialization.get("location") == "statusCode")
+    found = (name for name, member in members if where.items() <= member.serialization.items())
     return next((result[name] for name in found if name in result), None)
 
 

@@ -335,3 +335,19 @@ def test_stack_tags_reach_the_resources(lab: Lab) -> None:
     lab.create("tagged", {"Queue": queue(Tags=[{"Key": "own", "Value": "1"}])}, Tags=[{"Key": "team", "Value": "ml"}])
     tags = lab.client("sqs").list_queue_tags(QueueUrl=lab.resources("tagged")["Queue"])["Tags"]
     assert tags == {"own": "1", "team": "ml"}
+
+
+@pytest.mark.parametrize(
+    ("template", "block"),
+    [
+        ({"Resources": {"Queue": queue(QueueName={"Fn::If": ["C", {"Ref": "Missing"}, "q"]})}}, "Resources"),
+        ({"Resources": {"Queue": queue()}, "Outputs": {"O": {"Value": {"Fn::Sub": "${Missing.Arn}"}}}}, "Outputs"),
+    ],
+)
+def test_a_template_that_refers_to_what_it_does_not_declare_is_not_valid(
+    lab: Lab, template: dict[str, Any], block: str
+) -> None:
+    text = json.dumps({"Conditions": {"C": {"Fn::Equals": ["a", "b"]}}} | template)
+
+    said = refused(lab.client("cloudformation").validate_template, TemplateBody=text)
+    assert f"Unresolved resource dependencies [Missing] in the {block} block of the template" in said

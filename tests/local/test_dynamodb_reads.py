@@ -172,3 +172,36 @@ def test_a_scan_goes_through_all_partitions(filled: Ledger) -> None:
     pages = filled.api.get_paginator("scan").paginate(TableName=filled.name, PaginationConfig={"PageSize": 2})
     found = [(each["model"]["S"], each["item"]["S"]) for page in pages for each in page["Items"]]
     assert len(found) == len(set(found)) == 7
+
+
+@pytest.mark.parametrize(
+    ("expression", "named"),
+    [
+        ("attribute_exists(#missing)", "attribute name: #missing"),
+        ("model = :missing", "attribute value: :missing"),
+    ],
+)
+def test_a_placeholder_that_the_request_does_not_define_is_refused(ledger: Ledger, expression: str, named: str) -> None:
+    ledger.put("a1")
+
+    error = refused(ledger.api.scan, TableName=ledger.name, FilterExpression=expression)["Error"]
+    assert error["Code"] == "ValidationException"
+    assert named in error["Message"]
+
+
+def test_a_placeholder_that_no_expression_uses_is_refused(ledger: Ledger) -> None:
+    values = {":m": {"S": "m"}, ":spare": {"S": "x"}}
+    condition = {"ConditionExpression": "model = :m", "ExpressionAttributeValues": values}
+    calls = [
+        (ledger.api.scan, {"FilterExpression": "model = :m", "ExpressionAttributeValues": values}),
+        (ledger.api.query, {"KeyConditionExpression": "model = :m", "ExpressionAttributeValues": values}),
+        (ledger.api.put_item, {"Item": row("a1"), **condition}),
+        (ledger.api.delete_item, {"Key": key("a1"), **condition}),
+    ]
+
+    for call, params in calls:
+        said = refused(call, TableName=ledger.name, **params)["Error"]["Message"]
+        assert "ExpressionAttributeValues unused in expressions: keys: {:spare}" in said
+    check = {"TableName": ledger.name, "Key": key("a1"), **condition}
+    said = refused(ledger.api.transact_write_items, TransactItems=[{"ConditionCheck": check}])["Error"]["Message"]
+    assert "keys: {:spare}" in said

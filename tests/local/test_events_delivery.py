@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.iam_lab import allow, let_events_send, make_role
 
@@ -267,3 +268,60 @@ def test_objects_that_come_and_go_are_events_in_the_documented_form(
         assert event["detail"]["requester"] == ACCOUNT
         assert event["detail"]["source-ip-address"]
         assert event["detail"]["request-id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"EventPattern": '{"source": [{"begins": "a"}]}'}, "InvalidEventPatternException"),
+        ({"EventPattern": '{"source": "a"}'}, "InvalidEventPatternException"),
+        ({"EventPattern": "{"}, "InvalidEventPatternException"),
+        ({"ScheduleExpression": "rate(1 hours)"}, "ValidationException"),
+        ({"ScheduleExpression": "cron(0 0 * * *)"}, "ValidationException"),
+        ({"ScheduleExpression": "at(2030-01-01T00:00:00)"}, "ValidationException"),
+    ],
+)
+def test_a_rule_that_could_never_fire_as_meant_is_refused(embedded: Any, given: dict[str, str], code: str) -> None:
+    events = embedded.client("events")
+
+    with pytest.raises(ClientError) as caught:
+        events.put_rule(Name="never", **given)
+    assert caught.value.response["Error"]["Code"] == code
+    assert "never" not in [rule["Name"] for rule in events.list_rules()["Rules"]]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ScheduleExpression": "every hour"},
+        {"ScheduleExpression": "rate(1 hour)", "ScheduleExpressionTimezone": "Mars/Olympus"},
+    ],
+)
+def test_a_schedule_that_could_never_fire_is_refused(embedded: Any, given: dict[str, str]) -> None:
+    target = {"Arn": "arn:aws:sqs:ap-northeast-2:111111111111:q", "RoleArn": "arn:aws:iam::111111111111:role/none"}
+
+    with pytest.raises(ClientError, match="ValidationException"):
+        embedded.client("scheduler").create_schedule(
+            Name="never", FlexibleTimeWindow={"Mode": "OFF"}, Target=target, **given
+        )
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ([{"Input": "{"}], "is not valid JSON"),
+        ([{"Input": "{}", "InputPath": "$.detail"}], "Only one of Input, InputPath, InputTransformer"),
+        ([{}, {"Id": "0"}], "Target Ids must differ"),
+        ([{}] * 6, "LimitExceededException"),
+    ],
+)
+def test_targets_that_eventbridge_does_not_take_are_refused(
+    embedded: Any, targets: list[dict[str, str]], said: str
+) -> None:
+    events, arn = embedded.client("events"), "arn:aws:sqs:ap-northeast-2:111111111111:q"
+    events.put_rule(Name="refused-targets", EventPattern='{"source": ["a"]}')
+
+    given = [{"Id": str(number), "Arn": arn, **target} for number, target in enumerate(targets)]
+    with pytest.raises(ClientError, match=said):
+        events.put_targets(Rule="refused-targets", Targets=given)
+    assert events.list_targets_by_rule(Rule="refused-targets")["Targets"] == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +13,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.local.gate_lab import REGION, Lab, allow
 
 
 def test_the_account_of_a_request_is_the_one_in_its_access_key(embedded: Any) -> None:
@@ -134,3 +138,99 @@ def test_moto_gets_the_parameters_that_are_in_the_path(embedded: Any) -> None:
     scheduler.create_schedule_group(Name="gateway-group")
 
     assert scheduler.get_schedule_group(Name="gateway-group")["Arn"].endswith(":schedule-group/gateway-group")
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "params", "name"),
+    [
+        ("iam", "get_context_keys_for_custom_policy", {"PolicyInputList": ["{}"]}, "iam:GetContextKeysForCustomPolicy"),
+        ("sts", "decode_authorization_message", {"EncodedMessage": "x"}, "sts:DecodeAuthorizationMessage"),
+        ("service-quotas", "list_services", {}, "servicequotas:ListServices"),
+        ("lambda", "get_account_settings", {}, "lambda:GetAccountSettings"),
+        ("accessanalyzer", "list_analyzers", {}, "access-analyzer:GET /analyzer"),
+        ("athena", "start_query_execution", {"QueryString": "select 1"}, "athena:StartQueryExecution"),
+        ("logs", "start_query", {"startTime": 0, "endTime": 1, "queryString": "fields @message"}, "logs:StartQuery"),
+        ("sts", "get_session_token", {}, "sts:GetSessionToken"),
+    ],
+)
+def test_what_is_not_there_is_refused_by_its_name_and_not_tried_again(
+    embedded: Any, service: str, call: str, params: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ClientError, match=f"The embedded AWS does not have {name}") as caught:
+        getattr(embedded.client(service), call)(**params)
+
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "UnknownOperationException"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_a_fault_inside_names_the_operation_and_what_happened(embedded: Any) -> None:
+    s3 = {"TableArn": "arn:aws:dynamodb:ap-northeast-2:111111111111:table/none", "S3Bucket": "none"}
+
+    with pytest.raises(ClientError, match="dynamodb:ExportTableToPointInTime failed with KeyError: 'S3Prefix'"):
+        embedded.client("dynamodb").export_table_to_point_in_time(**s3)
+
+
+@pytest.mark.parametrize("service", ["sts", "s3", "sagemaker"])
+@pytest.mark.parametrize("token", [None, "another"])
+def test_the_key_of_a_session_is_refused_without_its_token(embedded: Any, service: str, token: str | None) -> None:
+    role = Lab(embedded).role(allow("*"))
+    keys = embedded.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    calls = {"sts": "get_caller_identity", "s3": "list_buckets", "sagemaker": "list_pipelines"}
+
+    def call(session_token: str | None) -> Any:
+        session = boto3.session.Session(keys["AccessKeyId"], keys["SecretAccessKey"], session_token, REGION)
+        return getattr(session.client(service, endpoint_url=embedded.url), calls[service])()
+
+    call(keys["SessionToken"])
+    with pytest.raises(ClientError, match="AWS_SESSION_TOKEN") as caught:
+        call(token)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_a_key_that_is_no_sessions_is_refused_with_a_token(embedded: Any) -> None:
+    session = boto3.session.Session("AKIA0LOC111111111111", "x", "left over", REGION)
+
+    with pytest.raises(ClientError, match="AWS_SESSION_TOKEN"):
+        session.client("sts", endpoint_url=embedded.url).get_caller_identity()
+
+
+def test_a_presigned_url_of_a_session_works_with_the_token_that_is_in_it(embedded: Any) -> None:
+    lab = Lab(embedded)
+    lab.client("s3").create_bucket(Bucket="gateway-presigned", CreateBucketConfiguration={"LocationConstraint": REGION})
+    lab.client("s3").put_object(Bucket="gateway-presigned", Key="k", Body=b"hello")
+    client = lab.session(lab.role(allow("s3:GetObject"))).client("s3", endpoint_url=embedded.url)
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "gateway-presigned", "Key": "k"})
+
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == b"hello"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.replace("X-Amz-Security-Token=", "X-Amz-Another="))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://a.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "cross-site"}, 200),
+        ({}, 200),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/_millrace/health", "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Credential="]
+)
+def test_the_pages_of_other_sites_are_refused_whatever_key_they_use(
+    embedded: Any, path: str, headers: dict[str, str], status: int
+) -> None:
+    address = urlsplit(embedded.url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port)
+    scope = "AKIA0LOC111111111111/20260101/ap-northeast-2/sts/aws4_request" if path.endswith("=") else ""
+
+    connection.request("GET", path + scope, headers=headers)
+
+    assert connection.getresponse().status == status
+    connection.close()

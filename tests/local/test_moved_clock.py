@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 
 @pytest.fixture
@@ -114,3 +115,30 @@ def test_a_queue_tells_its_attributes(queue: tuple[Any, str]) -> None:
     assert (told["ApproximateNumberOfMessages"], told["ApproximateNumberOfMessagesDelayed"]) == ("1", "1")
     one = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]
     assert one == {"DelaySeconds": "0"}
+
+
+def test_the_times_of_a_queue_are_whole_seconds(queue: tuple[Any, str]) -> None:
+    sqs, url = queue
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert attributes["CreatedTimestamp"].isdigit()
+    assert attributes["LastModifiedTimestamp"].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        ({"VisibilityTimeout": "43201"}, "InvalidAttributeValue"),
+        ({"DelaySeconds": "a while"}, "InvalidAttributeValue"),
+        ({"MessageRetentionPeriod": "59"}, "InvalidAttributeValue"),
+        ({"Visibility": "30"}, "InvalidAttributeName"),
+    ],
+)
+def test_a_queue_takes_only_attributes_that_sqs_knows_in_their_ranges(
+    queue: tuple[Any, str], attributes: dict[str, str], code: str
+) -> None:
+    sqs, url = queue
+
+    with pytest.raises(ClientError) as caught:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    assert caught.value.response["Error"]["Code"] == code

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sagemaker_lab import IMAGE, SETTINGS, EndpointLab
+from tests.sagemaker_lab import ANSWERS, IMAGE, INFERENCE, SETTINGS, EndpointLab, tar_gz
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +100,56 @@ def test_code_in_three_parts_is_served_too(lab: EndpointLab) -> None:
         with pytest.raises(lab.runtime.exceptions.ModelError) as caught:
             lab.invoke(name, "1,2", **changes)
         assert caught.value.response["OriginalStatusCode"] == status
+
+
+def test_the_answer_has_the_type_that_the_code_gave_it(lab: EndpointLab, served: str) -> None:
+    answer = lab.invoke(served, "connect 127.0.0.1:1", ContentType="text/csv", Accept="text/csv")
+
+    assert (answer["Body"].read(), answer["ContentType"]) == (b"out of reach", "text/csv; charset=utf-8")
+
+
+@pytest.mark.parametrize("member", ["TargetModel", "SessionId", "EnableExplanations"])
+def test_a_member_of_the_request_that_no_endpoint_here_heeds_is_refused(
+    lab: EndpointLab, served: str, member: str
+) -> None:
+    value = "NEW_SESSION" if member == "SessionId" else "a"
+
+    with pytest.raises(ClientError, match=f"{member} is not available at endpoints of the embedded AWS"):
+        lab.invoke(served, "1", ContentType="text/csv", **{member: value})
+
+
+def with_code_in_s3(lab: EndpointLab, files: dict[str, str], **model: Any) -> str:
+    """A configuration as the SageMaker SDK's models of a framework make it: the code is an archive beside the model."""
+    model_data = lab.put("apart/model.tar.gz", tar_gz({"model.json": json.dumps({"name": "apart"})}))
+    code = lab.put(f"apart/{uuid.uuid4().hex}/sourcedir.tar.gz", tar_gz(files))
+    container = {"Image": IMAGE, "ModelDataUrl": model_data}
+    settings = SETTINGS | {"SAGEMAKER_SUBMIT_DIRECTORY": code}
+    return lab.config("apart", PrimaryContainer={**container, "Environment": settings}, **model)
+
+
+def test_code_that_lies_in_s3_is_fetched_for_the_model(lab: EndpointLab) -> None:
+    name = lab.serve(with_code_in_s3(lab, {"inference.py": INFERENCE, "answers.py": ANSWERS}))
+
+    assert lab.name_served(name) == "apart"
+
+
+@pytest.mark.parametrize(
+    ("files", "model", "said"),
+    [
+        ({"requirements.txt": "x"}, {}, "installs nothing"),
+        ({}, {"EnableNetworkIsolation": True}, "an isolated container cannot reach S3"),
+    ],
+)
+def test_code_in_s3_that_cannot_be_used_fails_the_endpoint(
+    lab: EndpointLab, files: dict[str, str], model: dict[str, Any], said: str
+) -> None:
+    config = with_code_in_s3(lab, {"inference.py": INFERENCE, "answers.py": ANSWERS} | files, **model)
+    name = f"endpoint-{uuid.uuid4().hex[:6]}"
+    lab.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+
+    failed = lab.settled(name)
+    assert failed["EndpointStatus"] == "Failed"
+    assert said in failed["FailureReason"]
 
 
 def test_a_process_that_dies_is_started_again(lab: EndpointLab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.sagemaker_lab import ENDED, REGION, JobLab, s3_output, until
+from tests.sagemaker_lab import ENDED, IMAGE, REGION, JobLab, s3_output, until
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,49 @@ def test_a_processing_job_reads_its_inputs_and_its_outputs_arrive_in_s3(lab: Job
     assert job["ProcessingJobStatus"] == "Completed", job
     assert job["ProcessingStartTime"] <= job["ProcessingEndTime"]
     assert lab.text(f"out/{job['ProcessingJobName']}/sub/copy.csv") == "a,b\n1,2\n"
+
+
+SHOWS_ML = subprocess.run(["unshare", "-Um", "true"], capture_output=True).returncode == 0 and Path("/opt").is_dir()
+needs_ml = pytest.mark.skipif(not SHOWS_ML, reason="the system allows no mount namespaces, or has no /opt")
+
+
+@needs_ml
+@pytest.mark.parametrize("isolated", [False, True])
+def test_code_that_names_opt_ml_itself_finds_its_own_job_there(lab: JobLab, isolated: bool) -> None:
+    script = """
+import os, pathlib, subprocess, sys
+base = pathlib.Path("/opt/ml/processing")
+found = [(base / "input/data/a.txt").read_text(), pathlib.Path("/opt/ml/config/resourceconfig.json").exists()]
+beside = sorted(each.name for each in pathlib.Path("/opt").iterdir())
+(base / "output/found.txt").write_text(f"{found} {beside}")
+copy = "cd /opt/ml/processing && cp input/data/a.txt output/copied.txt"
+subprocess.run(["/bin/sh", "-c", copy], check=True)
+"""
+    inputs = {"data": lab.put("ml/a.txt", "hello").rsplit("/", 1)[0]}
+    ended = lab.run(script, inputs=inputs, NetworkConfig={"EnableNetworkIsolation": isolated})
+    beside = sorted({*(each.name for each in Path("/opt").iterdir()), "ml"})
+
+    assert ended["ProcessingJobStatus"] == "Completed", ended
+    out = f"out/{ended['ProcessingJobName']}"
+    assert lab.text(f"{out}/found.txt") == f"['hello', True] {beside}"
+    assert lab.text(f"{out}/copied.txt") == "hello"
+
+
+@needs_ml
+def test_what_a_job_leaves_in_opt_ml_is_seen_by_nobody_else(lab: JobLab) -> None:
+    here = "import pathlib; pathlib.Path('/opt/ml/mine').write_text('x')"
+    assert lab.run(here)["ProcessingJobStatus"] == "Completed"
+    assert not Path("/opt/ml/mine").exists()
+    there = "import pathlib; assert not pathlib.Path('/opt/ml/mine').exists()"
+    assert lab.run(there)["ProcessingJobStatus"] == "Completed"
+
+
+def test_a_shell_script_finds_the_images_own_python(lab: JobLab) -> None:
+    script = "python -c 'import xgboost; print(xgboost.__version__)' > $0/version.txt"
+    entry = {"ContainerEntrypoint": ["/bin/sh", "-c", script], "ContainerArguments": ["/opt/ml/processing/output"]}
+    ended = lab.run("", AppSpecification={"ImageUri": IMAGE, **entry})
+    assert ended["ProcessingJobStatus"] == "Completed", ended
+    assert lab.text(f"out/{ended['ProcessingJobName']}/version.txt").startswith("3.2")
 
 
 def test_what_a_job_prints_is_in_cloudwatch_logs(lab: JobLab) -> None:

@@ -47,6 +47,11 @@ def test_training_runs_the_script_as_the_image_does_and_delivers_its_model(lab: 
     assert lab.keys(f"models/{job['TrainingJobName']}/output/output.tar.gz")
 
 
+def test_a_job_without_a_key_is_described_with_an_empty_one(lab: JobLab) -> None:
+    job = lab.sagemaker.describe_training_job(TrainingJobName=lab.train({"train.py": "pass"})["TrainingJobName"])
+    assert job["OutputDataConfig"]["KmsKeyId"] == ""
+
+
 def test_training_metrics_are_the_last_values_in_the_log(lab: JobLab) -> None:
     job = lab.train({"train.py": TRAIN, "helper.py": HELPER})
     metrics = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}

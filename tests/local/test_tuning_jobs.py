@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,55 @@ def test_a_few_failures_are_borne(lab: TuningLab) -> None:
     assert done["HyperParameterTuningJobStatus"] == "Completed"
     assert done["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.2"}
     assert done["ObjectiveStatusCounters"] == {"Succeeded": 1, "Pending": 0, "Failed": 1}
+
+
+def resources(lab: TuningLab, **given: Any) -> str:
+    """A tuning job whose training jobs' resources are given as the SageMaker SDK gives them; its name."""
+    name = f"tune-{uuid.uuid4().hex[:8]}"
+    definition = lab.definition()
+    del definition["ResourceConfig"]
+    lab.sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig=lab.config(jobs=1, parallel=1),
+        TrainingJobDefinition=definition | given,
+    )
+    return name
+
+
+RESOURCES = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+
+
+def test_the_resources_of_the_training_jobs_may_be_given_as_those_of_the_search(lab: TuningLab) -> None:
+    done = lab.tuned(resources(lab, HyperParameterTuningResourceConfig=RESOURCES))
+    best = lab.sagemaker.describe_training_job(TrainingJobName=done["BestTrainingJob"]["TrainingJobName"])
+
+    assert best["ResourceConfig"] == RESOURCES
+    assert done["TrainingJobDefinition"]["HyperParameterTuningResourceConfig"] == RESOURCES
+    assert "ResourceConfig" not in done["TrainingJobDefinition"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "one of them, and not both"),
+        ({"ResourceConfig": RESOURCES, "HyperParameterTuningResourceConfig": RESOURCES}, "one of them, and not both"),
+        ({"HyperParameterTuningResourceConfig": {"InstanceCount": 1}}, "InstanceType is missing"),
+        (
+            {
+                "HyperParameterTuningResourceConfig": {
+                    "InstanceConfigs": [{**RESOURCES, "InstanceType": "ml.m5.xlarge"}],
+                    "AllocationStrategy": "Prioritized",
+                }
+            },
+            "HyperParameterTuningResourceConfig.InstanceConfigs is not available",
+        ),
+    ],
+)
+def test_resources_that_are_missing_doubled_or_not_available_are_refused(
+    lab: TuningLab, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ClientError, match=said):
+        resources(lab, **given)
 
 
 @pytest.mark.parametrize(

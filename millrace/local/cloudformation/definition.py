@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,22 @@ def check_types(template: Template) -> None:
             f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]. "
             "The embedded AWS has no provider for them; docs/fidelity.md lists the types it has."
         )
+
+
+def check_names(template: Template) -> None:
+    """Refuse references to what the template does not declare, in every branch: no values are known yet."""
+    known = {*template.section("Parameters"), *PSEUDO, *template.resources}
+    blocks: dict[str, Iterable[Any]] = {
+        "Resources": [each.properties for each in template.resources.values()],
+        "Outputs": template.section("Outputs").values(),
+    }
+    for block, nodes in blocks.items():
+        wrong = sorted({name for node in nodes for name in graph.references(node)} - known)
+        if wrong:
+            raise TemplateError(
+                f"Template format error: Unresolved resource dependencies [{', '.join(wrong)}] "
+                f"in the {block} block of the template"
+            )
 
 
 def _holds(condition: str | None, scope: Scope, where: str) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from millrace.local.cloudformation.definition import check_types
+from millrace.local.cloudformation.definition import check_names, check_types
 from millrace.local.cloudformation.errors import TemplateError
 from millrace.local.cloudformation.records import Resource, Stack, StackEvent
 from millrace.local.cloudformation.requests import needed_capabilities
@@ -142,6 +142,7 @@ class Queries:
     def validate_template(self, caller: Caller, params: Params) -> dict[str, Any]:
         template = self._template(caller, params)
         check_types(template)
+        check_names(template)
         answer = _validated(template)
         answer["Parameters"] = [
             {key: value for key, value in one.items() if key not in ("ParameterType", "ParameterConstraints")}

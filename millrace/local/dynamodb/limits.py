@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from millrace.local.replacing import change
 
 MOST_WRITES = 25
+PLACEHOLDER = re.compile(r"[#:]\w+")
+EXPRESSED = (
+    *("get_item", "put_item", "update_item", "delete_item", "query", "scan"),
+    *("transact_get_items", "transact_write_items"),
+)
 BATCH_BYTES = 16 * 1024 * 1024
 
 Params = Mapping[str, Any]
@@ -21,6 +27,23 @@ def mend() -> None:
     change(responses, "TRANSACTION_MAX_ITEMS", 100)
     for method, check in CHECKS.items():
         _checked_first(responses.DynamoHandler, method, check)
+    for method in EXPRESSED:
+        _checked_first(responses.DynamoHandler, method, _placeholders)
+    for kind in ("name", "value"):
+        _defined_first(kind)
+
+
+def _defined_first(kind: str) -> None:
+    """A placeholder of an expression that the request does not define is the caller's fault."""
+    from moto.dynamodb.comparisons import ConditionExpressionParser
+
+    def lookup(self: Any, name: str) -> Any:
+        if name not in (getattr(self, f"expression_attribute_{kind}s") or {}):
+            place = " used in the document path" if kind == "name" else " used in expression"
+            raise _invalid(f"An expression attribute {kind}{place} is not defined; attribute {kind}: {name}")
+        return known(self, name)
+
+    known = change(ConditionExpressionParser, f"_lookup_expression_attribute_{kind}", lookup)
 
 
 def _checked_first(handler: Any, method: str, check: Callable[[Any, Params], None]) -> None:
@@ -32,6 +55,18 @@ def _checked_first(handler: Any, method: str, check: Callable[[Any, Params], Non
         return known(self)
 
     change(handler, method, answer)
+
+
+def _placeholders(_backend: Any, params: Params) -> None:
+    """Each placeholder that a request defines must stand in one of its expressions."""
+    actions = [action for each in params.get("TransactItems") or () for action in each.values()]
+    for action in actions or [params]:
+        written = " ".join(text for name, text in action.items() if name.endswith("Expression"))
+        used = set(PLACEHOLDER.findall(written))
+        for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+            unused = ", ".join(key for key in action.get(name) or () if key not in used)
+            if unused:
+                raise _invalid(f"Value provided in {name} unused in expressions: keys: {{{unused}}}")
 
 
 def _one_key(backend: Any, params: Params) -> None:

@@ -122,14 +122,16 @@ class ForkServer:
         network: bool = True,
         peers: str | None = None,
         hosts: Mapping[str, str] | None = None,
+        ml: Path | None = None,
     ) -> Child:
         """Start `argv` with exactly this environment and folder; None for a stream means /dev/null.
 
         Children without a network reach each other when they have the same `peers`; `hosts` are names and addresses
-        that Python code in the child can look up.
+        that Python code in the child can look up. `ml` is what the child finds at /opt/ml, where the system allows it:
+        a folder of that name, in a folder that holds nothing else.
         """
         order = {"argv": list(argv), "env": env, "cwd": str(cwd), "network": network, "peers": peers}
-        order["hosts"] = dict(hosts or {})
+        order |= {"hosts": dict(hosts or {}), "ml": str(ml) if ml else None}
         body = json.dumps(order).encode()
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDWR)

@@ -31,8 +31,11 @@ import threading
 import traceback
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNS = 0x20000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+OPT = "/opt"
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 PYTHONS = ("python", "python3")
 FIRST_UNUSED_FD = 3
@@ -184,6 +187,9 @@ def become(order: dict, standard: list[int], server: int, exec_only: bool) -> No
             os.dup2(fd, target)
         if not order["network"]:
             cut_network(order["peers"])
+        if order["ml"]:
+            with contextlib.suppress(OSError):
+                show_ml(order["ml"])
         os.closerange(FIRST_UNUSED_FD, 65536)
         os.chdir(order["cwd"])
         os.environ.clear()
@@ -276,15 +282,59 @@ def cut_network(peers: str | None) -> None:
 
 def own_network() -> bool:
     """Whether this process now has a network namespace of its own."""
-    uid, gid = os.getuid(), os.getgid()
-    if not hasattr(LIBC, "unshare") or LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+    if not own_namespaces(CLONE_NEWUSER | CLONE_NEWNET):
         return False
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
     with contextlib.suppress(OSError):
         raise_loopback()
     return True
+
+
+def own_namespaces(kinds: int) -> bool:
+    """Whether this process now has namespaces of these kinds; in a user namespace it stays who it was."""
+    uid, gid = os.getuid(), os.getgid()
+    if not hasattr(LIBC, "unshare") or LIBC.unshare(kinds) != 0:
+        return False
+    if not kinds & CLONE_NEWUSER:
+        return True
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    return True
+
+
+def show_ml(ml: str) -> None:
+    """Let /opt/ml be the folder `ml`, for this process and its children, where the system allows it.
+
+    `ml` is the entry of that name in a folder of its own, which takes the place of /opt and gets its other entries.
+    """
+    if not os.path.isdir(OPT) or not (own_namespaces(CLONE_NEWNS) or own_namespaces(CLONE_NEWUSER | CLONE_NEWNS)):
+        return
+    mount("none", "/", MS_REC | MS_PRIVATE)
+    stand_in = os.path.dirname(ml)
+    with os.scandir(OPT) as entries:
+        for entry in entries:
+            if entry.name != os.path.basename(ml):
+                bind(entry, os.path.join(stand_in, entry.name))
+    mount(stand_in, OPT, MS_BIND | MS_REC)
+
+
+def bind(entry: os.DirEntry, place: str) -> None:
+    """Show an entry of a folder at another place as well."""
+    if entry.is_symlink():
+        with contextlib.suppress(FileExistsError):
+            os.symlink(os.readlink(entry.path), place)
+        return
+    if entry.is_dir():
+        os.makedirs(place, exist_ok=True)
+    else:
+        open(place, "ab").close()
+    mount(entry.path, place, MS_BIND | MS_REC)
+
+
+def mount(source: str, place: str, flags: int) -> None:
+    if LIBC.mount(os.fsencode(source), os.fsencode(place), None, flags, None) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), place)
 
 
 def raise_loopback() -> None:

@@ -34,6 +34,12 @@ def decide(request: AccessRequest, policies: Policies) -> Decision:
     return question.explicit_deny() or question.answer()
 
 
+def simulate(request: AccessRequest, policies: Policies) -> Decision:
+    """What the simulator says: where no resource policy is given, none has a say, not even a key's."""
+    question = _Question(request, policies)
+    return question.explicit_deny() or (question.answer() if policies.resource else question.by_identity())
+
+
 @dataclass(frozen=True)
 class _Allow:
     policy: str = ""
@@ -62,9 +68,10 @@ class _Question:
             return self._no_grant()
         if kind == "root":
             return (self.grant or _Allow()).decision()
-        return self._answer_for_identity()
+        return self.by_identity()
 
-    def _answer_for_identity(self) -> Decision:
+    def by_identity(self) -> Decision:
+        """What the principal's own policies give, each limit heeded."""
         grant = self.grant
         if grant and self.same_account and grant.named is Named.DIRECTLY:
             return grant.decision()

@@ -26,6 +26,7 @@ class AccessKey:
     role_arn: str = ""
     session_name: str = ""
     session_policy: str = ""
+    token: str = ""
     expires: datetime | None = None
 
 
@@ -67,6 +68,7 @@ def _session(account: str, key: str) -> AccessKey | None:
                 role_arn=session.role_arn,
                 session_name=session.session_name,
                 session_policy=session.policy or "",
+                token=session.session_token,
                 expires=session.expiration.replace(tzinfo=UTC),
             )
     return None

@@ -40,12 +40,31 @@ def bucket_encryption(name: str) -> Encryption | None:
     return Encryption(default.get("KMSMasterKeyID") or "alias/aws/s3", _true((rule or {}).get("BucketKeyEnabled")))
 
 
+def ownership(name: str) -> str:
+    """Who owns what others put into the bucket; since 2023 its owner, unless it is told otherwise."""
+    bucket = _bucket(name)
+    return str((bucket.ownership_rule if bucket else None) or "BucketOwnerEnforced")
+
+
+def upload_exists(bucket: str, upload: str) -> bool:
+    found = _bucket(bucket)
+    return found is not None and upload in found.multiparts
+
+
+def is_token(bucket: str, token: str | None) -> bool:
+    """Whether a page of the bucket's objects may begin with the token: none does for the first one."""
+    from moto.s3.models import s3_backends
+
+    owner = bucket_owner(bucket)
+    return not token or owner is None or token in s3_backends[owner][GLOBAL]._pagination_tokens
+
+
 def object_exists(bucket: str, key: str, version: str | None) -> bool:
-    return _object(bucket, key, version) is not None
+    return object_of(bucket, key, version) is not None
 
 
 def object_encryption(bucket: str, key: str, version: str | None) -> Encryption | None:
-    found = _object(bucket, key, version)
+    found = object_of(bucket, key, version)
     # A delete marker, which only its version id names, has nothing to encrypt.
     if found is None or getattr(found, "encryption", None) not in KMS_ALGORITHMS:
         return None
@@ -66,7 +85,7 @@ def upload_encryption(bucket: str, upload: str) -> Encryption | None:
 def object_tags(bucket: str, key: str) -> dict[str, str]:
     from moto.s3.models import s3_backends
 
-    found, owner = _object(bucket, key, None), bucket_owner(bucket)
+    found, owner = object_of(bucket, key, None), bucket_owner(bucket)
     if found is None or owner is None:
         return {}
     return dict(s3_backends[owner][GLOBAL].tagger.get_tag_dict_for_resource(found.arn))
@@ -84,7 +103,8 @@ def _bucket(name: str) -> Any:
     return s3_backends[owner][GLOBAL].buckets.get(name) if owner else None
 
 
-def _object(bucket: str, key: str, version: str | None) -> Any:
+def object_of(bucket: str, key: str, version: str | None) -> Any:
+    """moto's object; None for a delete marker, unless its version is named."""
     from moto.s3.models import FakeDeleteMarker
 
     found = _bucket(bucket)

@@ -7,12 +7,13 @@ the SDKs that renew them do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from millrace.local.clients import Clients, ServiceIdentity, account_of_root_key
 from millrace.local.iam import documents, moto_principals
 from millrace.local.iam.moto_principals import AccessKey, Entity
+from millrace.local.iam.needs import account_of
 from millrace.local.iam.records import Policy, Principal
 
 ANONYMOUS = Principal("anonymous", "*", "")
@@ -29,6 +30,7 @@ class Identified:
     session: tuple[Policy, ...] = ()
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     user: str = ""  # the name of a user
+    token: str = ""  # the token without which the key of a session is worth nothing
     expires: datetime | None = None
     decided: bool = True  # False: a service at work on what is its own
 
@@ -80,6 +82,17 @@ class Principals:
         if key is None or not key.active:
             raise UnknownKeyError(access_key)
         return _of_user(key) if key.user else _of_session(key, access_key)
+
+
+def of_arn(arn: str) -> Identified | None:
+    """The role or user of an ARN, with its policies; None when there is none."""
+    account, name = account_of(arn), arn.rsplit("/", 1)[-1]
+    if entity := moto_principals.role(arn):
+        return _role(Principal("role", arn, account, arn), entity, name, ())
+    entity = moto_principals.user(account, name)
+    if entity is None or entity.arn != arn:
+        return None
+    return Identified(Principal("user", arn, account), _policies(entity), _boundary(entity), user=name)
 
 
 def of_anonymous() -> Identified:
@@ -135,7 +148,7 @@ def _of_session(key: AccessKey, access_key: str) -> Identified:
     arn = f"arn:aws:sts::{key.account}:assumed-role/{name}/{key.session_name}"
     session = (Policy("the session policy", documents.parse(key.session_policy)),) if key.session_policy else ()
     found = _role(Principal("role", arn, key.account, key.role_arn), entity, key.session_name, session)
-    return Identified(found.principal, found.identity, found.boundary, session, found.context, expires=key.expires)
+    return replace(found, token=key.token, expires=key.expires)
 
 
 def _role(principal: Principal, entity: Entity, session_name: str, session: tuple[Policy, ...]) -> Identified:

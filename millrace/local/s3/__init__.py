@@ -11,8 +11,9 @@ import functools
 @functools.cache
 def mend() -> None:
     """Change moto's S3 once; call before the first request."""
-    from millrace.local.s3 import keys, listing, versions
+    from millrace.local.s3 import keys, listing, parts, versions
 
     keys.mend()
     listing.mend()
+    parts.mend()
     versions.mend()

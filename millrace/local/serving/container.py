@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from millrace.errors import MillraceError
@@ -15,7 +16,8 @@ from millrace.local.sagemaker.jobs.transfer import Source, download
 from millrace.local.serving.plan import VariantPlan
 from millrace.local.world import World
 
-NEEDED = ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")
+SUBMIT_DIRECTORY = "SAGEMAKER_SUBMIT_DIRECTORY"
+NEEDED = ("SAGEMAKER_PROGRAM", SUBMIT_DIRECTORY)
 
 
 def environment_of_image(plan: VariantPlan) -> str:
@@ -24,9 +26,11 @@ def environment_of_image(plan: VariantPlan) -> str:
 
 
 def fetch_model(s3: Any, plan: VariantPlan, folder: JobFolder, *, check: Callable[[], None] = lambda: None) -> None:
-    """The model's data under /opt/ml/model."""
+    """The model's data under /opt/ml/model, and its code where that lies in S3 by itself."""
     for part in (folder.ml / "model", folder.home, folder.tmp):
         part.mkdir(parents=True, exist_ok=True)
+    if _code_is_apart(plan):
+        _fetch_code(s3, plan, folder, check)
     if not plan.model_data:
         return
     target = folder.tmp if plan.compressed else folder.ml / "model"
@@ -35,6 +39,27 @@ def fetch_model(s3: Any, plan: VariantPlan, folder: JobFolder, *, check: Callabl
         file = target / plan.model_data.rsplit("/", 1)[1]
         unpack(file, folder.ml / "model")
         file.unlink()
+
+
+def _code_is_apart(plan: VariantPlan) -> bool:
+    """Whether the container fetches its code from S3, as the SDK's models of a framework have it."""
+    return plan.environment.get(SUBMIT_DIRECTORY, "").startswith("s3://")
+
+
+def _fetch_code(s3: Any, plan: VariantPlan, folder: JobFolder, check: Callable[[], None]) -> None:
+    uri = plan.environment[SUBMIT_DIRECTORY]
+    if plan.isolated:
+        raise MillraceError(f"{SUBMIT_DIRECTORY} is {uri}: an isolated container cannot reach S3")
+    download(s3, Source(uri), folder.tmp, role=plan.role, check=check)
+    file = folder.tmp / uri.rsplit("/", 1)[1]
+    unpack(file, _code(folder))
+    file.unlink()
+    if (_code(folder) / "requirements.txt").exists():
+        raise MillraceError(f"{uri} holds a requirements.txt; the embedded AWS installs nothing")
+
+
+def _code(folder: JobFolder) -> Path:
+    return folder.ml / "code"
 
 
 def variables(world: World, plan: VariantPlan, folder: JobFolder, role: RoleSession) -> dict[str, str]:
@@ -55,4 +80,5 @@ def variables(world: World, plan: VariantPlan, folder: JobFolder, role: RoleSess
     }
     if not plan.isolated:
         env |= credentials(world, role)
-    return env | {name: folder.inside(value) for name, value in plan.environment.items()}
+    given = {name: folder.inside(value) for name, value in plan.environment.items()}
+    return env | given | ({SUBMIT_DIRECTORY: str(_code(folder))} if _code_is_apart(plan) else {})

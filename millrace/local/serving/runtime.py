@@ -23,7 +23,7 @@ HEADERS = {
     "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
 }
-UNSUPPORTED = ("TargetModel", "TargetContainerHostname", "InferenceComponentName", "SessionId")
+UNSUPPORTED = ("TargetModel", "TargetContainerHostname", "InferenceComponentName", "SessionId", "EnableExplanations")
 
 
 class RuntimeOperations:

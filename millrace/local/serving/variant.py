@@ -230,6 +230,7 @@ class Variant:
                 environment=container.environment_of_image(self.plan),
                 env=container.variables(self._world, self.plan, folder, self._role),
                 cwd=folder.path,
+                ml=folder.ml,
                 network=not self.plan.isolated,
                 log=self._log_stream(),
             )

@@ -51,7 +51,12 @@ class JobOperations:
             raise ServiceError("ValidationException", "InstanceGroups are not available in the embedded AWS")
         if params.get("CheckpointConfig"):
             raise ServiceError("ValidationException", "CheckpointConfig is not available in the embedded AWS")
-        params = {**params, "AlgorithmSpecification": with_own_metrics(params["AlgorithmSpecification"])}
+        params = {
+            **params,
+            "AlgorithmSpecification": with_own_metrics(params["AlgorithmSpecification"]),
+            # Described even where none is given: the SageMaker SDK asks for it by its name.
+            "OutputDataConfig": {"KmsKeyId": "", **params["OutputDataConfig"]},
+        }
         starting = transition({}, "Starting", self._world.clock.datetime())
         return self._create(
             TRAINING_JOB, caller, params, SecondaryStatus="Starting", SecondaryStatusTransitions=starting, **fields

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace.local.cloudwatch_logs import LogStream
+from millrace.local.forkserver.client import environments_folder
 from millrace.local.sagemaker.jobs.control import Control
 from millrace.local.world import World
 
@@ -24,6 +25,7 @@ class Command:
     env: dict[str, str]
     cwd: Path
     environment: str
+    ml: Path
     network: bool = True
     max_seconds: float = 86400.0
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -46,13 +48,14 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
     try:
         child = world.runtimes.get(command.environment).spawn(
             command.argv,
-            env=command.env,
+            env=command.env | {"PATH": f"{_programs(command.environment)}:{command.env['PATH']}"},
             cwd=command.cwd,
             stdout=writer,
             stderr=writer,
             network=command.network,
             peers=command.peers,
             hosts=command.hosts,
+            ml=command.ml,
         )
     except BaseException:
         os.close(reader)
@@ -75,6 +78,11 @@ def run(world: World, command: Command, *, log: LogStream, control: Control, on_
     pumping.join(DRAIN_SECONDS)
     ended.code = code if code is not None else -9
     return ended
+
+
+def _programs(environment: str) -> Path:
+    """Where `python` is that a shell script starts: the image's own, with its packages."""
+    return environments_folder() / environment / "bin"
 
 
 def lines_of(descriptor: int) -> Iterator[str]:

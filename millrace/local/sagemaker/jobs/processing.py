@@ -103,6 +103,7 @@ class ProcessingWork:
             env=self.job.container_environment(host, self.job.record.get("Environment") or {}),
             cwd=host.folder.path,
             environment=environment,
+            ml=host.folder.ml,
             network=not self.job.isolated,
             max_seconds=float(limit),
             hosts=hosts.addresses,

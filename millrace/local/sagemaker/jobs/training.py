@@ -122,6 +122,7 @@ class TrainingWork:
             env=self.job.container_environment(host, user) | variables,
             cwd=host.folder.path if entrypoint else host.folder.ml / "code",
             environment=environment_of(self._algorithm.get("TrainingImage", "")),
+            ml=host.folder.ml,
             network=not self.job.isolated,
             max_seconds=float(limit),
             hosts=hosts.addresses,

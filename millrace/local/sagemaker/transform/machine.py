@@ -75,6 +75,7 @@ class Machine:
             environment=container.environment_of_image(self._plan),
             env=container.variables(self._job.world, self._plan, self._host.folder, self._job.rights.role),
             cwd=self._host.folder.path,
+            ml=self._host.folder.ml,
             network=not self._plan.isolated,
             log=self._stream(self._instance),
             most_bytes=TRANSFORM_BYTES if self._transform.most_bytes else 0,

@@ -11,7 +11,9 @@ from millrace.local.sagemaker.tuning.ranges import Range, parse_ranges, refused
 from millrace.local.sagemaker.tuning.search import Search, search_of
 
 NOT_AVAILABLE = ("TrainingJobDefinitions", "WarmStartConfig", "Autotune")
-OF_DEFINITION = ("HyperParameterTuningResourceConfig", "CheckpointConfig")
+RESOURCES = "HyperParameterTuningResourceConfig"
+OF_DEFINITION = ("CheckpointConfig",)
+OF_RESOURCES = ("InstanceConfigs", "AllocationStrategy")
 # Of a TrainingJobDefinition, what a CreateTrainingJob request takes as it stands.
 COPIED = (
     "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition",
@@ -87,11 +89,12 @@ def read_request(params: Mapping[str, Any]) -> Tuning:
     return tuning
 
 
-def _available(params: Mapping[str, Any]) -> Mapping[str, Any]:
+def _available(params: Mapping[str, Any]) -> dict[str, Any]:
     """The training job definition; what the embedded AWS lacks is refused by its name."""
-    definition: Mapping[str, Any] | None = params.get("TrainingJobDefinition")
+    definition: dict[str, Any] | None = params.get("TrainingJobDefinition")
     given = [name for name in NOT_AVAILABLE if params.get(name)]
     given += [name for name in OF_DEFINITION if (definition or {}).get(name)]
+    given += [f"{RESOURCES}.{name}" for name in OF_RESOURCES if ((definition or {}).get(RESOURCES) or {}).get(name)]
     criteria = params["HyperParameterTuningJobConfig"].get("TuningJobCompletionCriteria") or {}
     if (criteria.get("ConvergenceDetected") or {}).get("CompleteOnConvergence") == "Enabled":
         given.append("ConvergenceDetected")
@@ -99,9 +102,18 @@ def _available(params: Mapping[str, Any]) -> Mapping[str, Any]:
         raise refused(f"{given[0]} is not available for tuning jobs of the embedded AWS.")
     if not definition:
         raise refused("TrainingJobDefinition is required.")
-    if not definition.get("ResourceConfig"):
-        raise refused("TrainingJobDefinition.ResourceConfig is required.")
-    return definition
+    return definition | {"ResourceConfig": _resources(definition)}
+
+
+def _resources(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ResourceConfig of each training job, which may be given under either of two names."""
+    given: list[Mapping[str, Any]] = [definition[name] for name in ("ResourceConfig", RESOURCES) if name in definition]
+    if len(given) != 1:
+        raise refused(f"TrainingJobDefinition takes ResourceConfig or {RESOURCES}: one of them, and not both.")
+    missing = [name for name in ("InstanceType", "InstanceCount") if not given[0].get(name)]
+    if missing:
+        raise refused(f"{missing[0]} is missing in the resources of the training jobs.")
+    return given[0]
 
 
 def _check_objective(metric: str, algorithm: Mapping[str, Any]) -> None:
