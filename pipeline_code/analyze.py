@@ -32,8 +32,9 @@ from scores import Scores
 from segments import Segment, segments_of
 from verdict_document import Scored, estimates_of
 
-ANSWER = "answer "
-"""How the columns of the answers begin: `answer score`, `answer prediction`, `answer <class>`, `answer decision`."""
+ANSWER = "answer, "
+"""How the columns of the answers begin: `answer, score`, `answer, <class>`, `answer, decision`. No column of a model
+does so, as the settings allow no comma in a name."""
 DECISION = f"{ANSWER}decision"
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import plots
-from report import MOST_COLUMNS, PROBLEMS, metrics_section, segments_section
+from report import MOST_COLUMNS, PROBLEMS, classes_rows, first_columns, metrics_section, segments_section
 from report_html import Number, code, figures, number, page, section, table
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def _data(analysis: Analysis) -> str:
         ("file", code(facts["file"])),
         ("its label", facts["label"]),
         ("problem", analysis.problem),
+        *classes_rows(analysis.model.transform),
         ("rows read", f"{facts['read']:,}"),
         ("rows answered", f"{facts['answered']:,}"),
         ("rows refused", f"{facts['refused']:,}"),
@@ -99,7 +100,8 @@ def _drift(analysis: Analysis) -> str:
     rows = [(each.column, Number(f"{each.psi:.3f}"), each.sentence) for each in analysis.drift[:MOST_COLUMNS]]
     told = sum(bool(each.sentence) for each in analysis.drift)
     lead = f"{told:,} of {len(analysis.drift):,} columns differ from the data that the model was made from."
-    return section("Drift", f"<p>{lead}</p>", table(("column", "index", ""), rows))
+    drifts = table(("column", "index", ""), rows)
+    return section("Drift", f"<p>{lead}</p>", drifts, first_columns(len(analysis.drift)))
 
 
 def _versions(facts: Mapping[str, Any]) -> str:

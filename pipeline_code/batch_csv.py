@@ -24,10 +24,11 @@ from contract_files import (
     utf8_chunks,
     wrong_encoding,
 )
-from contract_header import column_names, folded
+from contract_header import column_names
 from contract_records import LONGEST_ROW, Block, blocks, fields_of, first_record
 from contract_rows import Rules, check
 from features import FeatureTransform, number_of
+from payload import folded
 from spec import ModelSpec
 
 

@@ -107,8 +107,10 @@ def guessed_encoding(line: bytes) -> str:
         text = line.decode("cp949")
     except UnicodeDecodeError:
         return "windows-1252"
-    foreign = [character for character in text if not character.isascii()]
-    return "CP949" if sum("가" <= c <= "힣" for c in foreign) * 2 > len(foreign) else "windows-1252"
+    foreign = [character.encode("cp949") for character in text if not character.isascii()]
+    # Hangul or a sign of KS X 1001; what CP949 has beyond it is hardly ever used, and what windows-1252 spells °C
+    common = sum(0xA1 <= first <= 0xC8 and second >= 0xA1 for first, second in foreign)
+    return "CP949" if common * 2 > len(foreign) else "windows-1252"
 
 
 def _chunks(path: Path, size: int) -> Iterator[bytes]:

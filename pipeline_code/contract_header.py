@@ -7,13 +7,13 @@ other column of the file could be meant as well.
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from contract import BadFile, listed, shown
 from contract_files import refuse_other_text
 from features import number_of
+from payload import folded
 
 MOST_COLUMNS = 2000
 
@@ -70,11 +70,6 @@ def _fitted(found: Sequence[str], known: Collection[str]) -> tuple[list[str], di
         changed[found[meant[0]]] = name
         names[meant[0]] = name
     return names, changed
-
-
-def folded(name: str) -> str:
-    """What is alike for names that may be taken for one another."""
-    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _absent(absent: Sequence[str], names: Sequence[str]) -> str:

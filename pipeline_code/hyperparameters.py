@@ -53,8 +53,8 @@ class Hyperparameters:
     scale_pos_weight: float = 1.0
     seed: int = 0
 
-    def booster(self, problem: str, *, classes: int, threads: int) -> dict[str, Any]:
-        """XGBoost's parameters for a problem."""
+    def booster(self, problem: str, *, classes: int, threads: int, weight: float = 1.0) -> dict[str, Any]:
+        """XGBoost's parameters for a problem; with rows of another `weight`, those that are compared with it."""
         objective = OBJECTIVES[problem]
         if problem != "binary" and self.scale_pos_weight != 1:
             raise ValueError(
@@ -68,8 +68,8 @@ class Hyperparameters:
             "eta": self.eta,
             "subsample": self.subsample,
             "colsample_bytree": self.colsample_bytree,
-            "min_child_weight": self.min_child_weight,
-            "lambda": self.reg_lambda,
+            "min_child_weight": self.min_child_weight * weight,
+            "lambda": self.reg_lambda * weight,
             "seed": self.seed,
             "nthread": threads,
             **({"scale_pos_weight": self.scale_pos_weight} if problem == "binary" else {}),

@@ -9,14 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from media import CSV, JSON_LINES, PayloadError, given
 
 MOST_BYTES = 100 << 20
 """The longest request of a batch transform; an endpoint takes less."""
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 LONGEST_SHOWN, LONGEST_NAME, MOST_LISTED = 40, 200, 50
 """What an answer tells of values and names: it is no mirror of the request."""
 
@@ -68,7 +70,7 @@ def _parse_csv(
         raise PayloadError(f"the body is no CSV: {error}") from error
     if has_header is None:
         known = {*names, *ignored}
-        has_header = any(field in known for field in lines[0])
+        has_header = any(field in known for field in lines[0]) or _names_otherwise(lines[0], known)
     header = lines.pop(0) if has_header else list(names)
     if has_header:
         _check_columns(header, names, ignored)
@@ -76,11 +78,28 @@ def _parse_csv(
         raise PayloadError("the body has a header but no rows; send at least one")
     for number, line in enumerate(lines, 1):
         if len(line) < len(header):
-            raise PayloadError(f"{len(line)} fields given, {len(header)} needed", column=header[len(line)], row=number)
+            told = f"{len(line)} fields given, {len(header)} needed{_between(line)}"
+            raise PayloadError(told, column=header[len(line)], row=number)
         if len(line) > len(header):
             raise PayloadError(f"{len(line)} fields given, {len(header)} needed: {_listed(header)}", row=number)
     by_name = dict(zip(header, zip(*lines, strict=True), strict=True))
     return {name: list(by_name[name]) for name in names}
+
+
+def _between(line: Sequence[str]) -> str:
+    """A hint for a line in which something else than commas stands between the fields."""
+    found = next((name for each, name in OTHER_DELIMITERS.items() if len(line) == 1 and each in line[0]), "")
+    return f"; commas stand between them, not {found}" if found else ""
+
+
+def folded(name: str) -> str:
+    """What is alike for names that a reader takes for the same."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+def _names_otherwise(line: Sequence[str], known: Collection[str]) -> bool:
+    """Whether all fields are names of columns, though not as the model has them: such a line is no row."""
+    return {folded(field) for field in line} <= {folded(name) for name in known}
 
 
 def _json_rows(text: str) -> list[Any]:
@@ -128,8 +147,10 @@ def _check_columns(
     seen: set[str] = set()
     for name in given:
         if name not in names and name not in ignored:
+            alike = next((each for each in names if folded(each) == folded(name)), "")
+            hint = f" (only capitals, blanks or Unicode form differ from {_shown(alike)})" if alike else ""
             raise PayloadError(
-                f"unknown column {_shown(name)}; allowed: {_listed(names)}", column=name[:LONGEST_NAME], row=row
+                f"unknown column {_shown(name)}{hint}; allowed: {_listed(names)}", column=name[:LONGEST_NAME], row=row
             )
         if name in seen:
             raise PayloadError(f"column {_shown(name)} is given twice", column=name, row=row)

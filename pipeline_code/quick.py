@@ -18,7 +18,7 @@ import numpy as np
 from features import LARGEST, Column, FeatureTransform
 from media import CSV, JSON_LINES, PayloadError, given
 from numpy.typing import NDArray
-from payload import CONSTANTS, DECODER
+from payload import CONSTANTS, DECODER, folded
 
 FEW = 24
 """Up to so many rows are put together value by value; numpy's calls would cost more."""
@@ -43,6 +43,7 @@ class Quick:
     def __init__(self, transform: FeatureTransform) -> None:
         self.names = transform.names
         self._known = frozenset((*transform.names, *transform.ignored))
+        self._folded = frozenset(map(folded, self._known))
         self._missing = frozenset(transform.missing)
         # A marker such as -999 is a number too: what it means is for the slow way to tell.
         self._plain_markers = not any(map(_is_number, transform.missing))
@@ -91,6 +92,8 @@ class Quick:
         if header or (header is None and not self._known.isdisjoint(first)):
             names = tuple(first)
             del lines[0]
+        elif header is None and folded(first[0]) in self._folded:
+            return None
         if not lines or set(map(_commas, lines)) != {len(names) - 1}:
             return None
         fields = ",".join(lines).split(",")

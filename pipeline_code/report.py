@@ -12,6 +12,7 @@ import report_multiclass
 import report_regression
 import report_run
 from bootstrap import Difference, Measured, difference
+from features import FeatureTransform
 from report_html import Number, bar, code, interval, number, page, section, table
 from segments import METRICS as SEGMENT_METRICS
 from segments import Segment
@@ -82,11 +83,26 @@ def _data(evaluation: Evaluation) -> str:
     rows = [
         ("label", transform.label),
         ("problem", evaluation.problem),
+        *classes_rows(transform),
         ("test rows", f"{evaluation.scores.rows:,}"),
         *((f"test rows: {name}", f"{count:,}") for name, count in evaluation.scores.support.items() if name != "rows"),
         ("features", f"{kinds.count('numeric')} numeric, {kinds.count('categorical')} categorical"),
     ]
     return section("Data", table((), rows))
+
+
+def classes_rows(transform: FeatureTransform) -> list[tuple[str, str]]:
+    """Which of two classes the page calls positive."""
+    if transform.problem != "binary":
+        return []
+    negative, positive = transform.classes or ("0, no or false", "1, yes or true")
+    return [("positive", positive), ("negative", negative)]
+
+
+def first_columns(count: int) -> str:
+    """What to say below a table that does not show all of so many columns."""
+    more = count - MOST_COLUMNS
+    return f'<p class="quiet">The first {MOST_COLUMNS} of {count:,} columns.</p>' if more > 0 else ""
 
 
 def metrics_section(evaluation: Told) -> str:
@@ -132,7 +148,8 @@ def _gains(evaluation: Evaluation) -> str:
         (name, bar(share), Number(f"{share:.1%}"))
         for name, share in list(evaluation.model.gains.items())[:MOST_COLUMNS]
     ]
-    return section("What the model looks at", table(("column", "", "share of the gain"), rows))
+    shares = table(("column", "", "share of the gain"), rows)
+    return section("What the model looks at", shares, first_columns(len(evaluation.model.gains)))
 
 
 def segments_section(evaluation: Told) -> str:
@@ -163,6 +180,7 @@ def _drift(evaluation: Evaluation) -> str:
         f"<p>{lead} since the champion's data (population stability index: above 0.1 a column has drifted, above "
         "0.25 far).</p>",
         table(("column", "index", ""), rows),
+        first_columns(len(evaluation.drift)),
     )
 
 

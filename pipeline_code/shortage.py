@@ -9,6 +9,9 @@ from __future__ import annotations
 from fit import Fit
 from split import PARTS
 
+MANY = 100
+"""A class of so many rows misses a part only if they are equal; by chance hardly ever."""
+
 
 def shortage_of(fit: Fit) -> str:
     """The first reason as a sentence; empty if there is none."""
@@ -25,11 +28,9 @@ def _absent_class(fit: Fit) -> str:
     for name in dict.fromkeys(name for labels in fit.labels.values() for name in labels):
         counts = {part: labels.get(name, 0) for part, labels in fit.labels.items()}
         if not all(counts.values()):
-            told = ", ".join(f"{part} {count}" for part, count in counts.items())
-            return (
-                f"column {fit.label!r}: class {name} has {sum(counts.values())} rows ({told}), but each part needs "
-                "some; add rows of that class"
-            )
+            told, total = ", ".join(f"{part} {count}" for part, count in counts.items()), sum(counts.values())
+            what = "add rows of that class" if total < MANY else "without a join_key equal rows all go into one part"
+            return f"column {fit.label!r}: class {name} has {total} rows ({told}), but each part needs some; {what}"
     return ""
 
 

@@ -13,6 +13,7 @@ threshold.py         decision.json; data_profile.py profile.json; golden.py gold
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
@@ -41,6 +42,7 @@ from training_metrics import measure
 
 ROWS_PER_THREAD = 50_000
 PRINT_ROUNDS, PRINT_SECONDS = 20, 2.0
+SMALLEST_DEVIATION = 1e-12
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise DataError(sentence)
     validation = EncodedPart(arguments.validation, transform)
     with cluster.together():
-        training = EncodedPart(arguments.train, transform, share=cluster.share)
+        training = EncodedPart(arguments.train, transform, share=cluster.share, weight=row_weight(validation))
         trained = train(training, validation, transform, arguments.hyperparameters, talk=cluster.is_first)
     if cluster.is_first:
         tell_best(trained, EncodedPart(arguments.train, transform))
@@ -90,7 +92,9 @@ def train(
     watched = validation.matrix(threads=threads, reference=matrix)
     metric = OBJECTIVES[transform.problem].metric
     booster = xgboost.train(
-        hyperparameters.booster(transform.problem, classes=len(transform.classes), threads=threads),
+        hyperparameters.booster(
+            transform.problem, classes=len(transform.classes), threads=threads, weight=training.weight
+        ),
         matrix,
         hyperparameters.num_round,
         evals=[(watched, "validation")],
@@ -107,6 +111,23 @@ def train(
     best: xgboost.Booster = booster[: booster.best_iteration + 1]
     best.set_attr(hyperparameters=json.dumps(asdict(hyperparameters)))  # the report tells them
     return Trained(best, booster.best_iteration, metric, float(booster.best_score))
+
+
+def row_weight(validation: EncodedPart) -> float:
+    """What each training row weighs, so that numbers of any unit are learned alike; all instances know these rows.
+
+    XGBoost makes no split that gains less than 1e-6. The gain is in squares of the label's unit, so of labels such as
+    0.0003 +- 0.0001 it would learn little, and of smaller ones nothing. Weights make the gain larger and, with lambda
+    and min_child_weight as much larger, change nothing else. They are powers of two, which round nothing.
+    """
+    deviation = validation.deviation() if validation.transform.problem == "regression" else 1.0
+    if 0 < deviation < SMALLEST_DEVIATION:
+        raise DataError(
+            f"the numbers of the validation part differ by {deviation:.2g} only (their standard deviation), less than "
+            f"{SMALLEST_DEVIATION:g}, of which 32-bit floats hold no squares; give the label another unit",
+            column=validation.transform.label,
+        )
+    return 2.0 ** (-2 * math.floor(math.log2(deviation))) if 0 < deviation < 1 else 1.0
 
 
 def tell_best(trained: Trained, training: EncodedPart) -> None:

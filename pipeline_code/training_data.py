@@ -33,16 +33,26 @@ class Batch:
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """One part, or the share (k, n) of it: that of the k-th of n instances."""
+    """One part, or the share (k, n) of it: that of the k-th of n instances. Each row has the same `weight`."""
 
     folder: Path
     transform: FeatureTransform
     share: tuple[int, int] = (0, 1)
     small_bytes: int = SMALL_BYTES
+    weight: float = 1.0
 
     def count(self) -> int:
         """The rows of the whole part."""
         return parts.count_rows(self.folder)
+
+    def deviation(self) -> float:
+        """The standard deviation of the numbers that are the labels of the whole part."""
+        labels = [self.transform.labels(rows) for rows in parts.batches(self.folder, {self.transform.label})]
+        return float(np.concatenate(labels).std())
+
+    def weights(self, count: int) -> NDArray[np.float32] | None:
+        """Those of so many rows; None, which XGBoost takes for 1, where they make no difference."""
+        return None if self.weight == 1 else np.full(count, self.weight, dtype=np.float32)
 
     def __iter__(self) -> Iterator[Batch]:
         number, count = self.share
@@ -65,7 +75,7 @@ class EncodedPart:
         if rows // count * self.transform.width * 4 > self.small_bytes:
             return xgboost.QuantileDMatrix(_Passes(self), nthread=threads, ref=reference)
         whole = self._whole(rows)
-        return xgboost.DMatrix(whole.matrix, whole.labels, nthread=threads)
+        return xgboost.DMatrix(whole.matrix, whole.labels, weight=self.weights(len(whole.labels)), nthread=threads)
 
     def _whole(self, rows: int) -> Batch:
         """All batches as one, put into place one by one, so that they do not exist twice."""
@@ -91,7 +101,7 @@ class _Passes(xgboost.DataIter):
         batch = next(self._batches, None)
         if batch is None:
             return False
-        input_data(data=batch.matrix, label=batch.labels)
+        input_data(data=batch.matrix, label=batch.labels, weight=self._part.weights(len(batch.labels)))
         return True
 
     def reset(self) -> None:

@@ -13,6 +13,8 @@ from settings.problem_types import BINARY, MULTICLASS, REGRESSION
 from settings.reader import Reader
 
 MIN_SUPPORT = 10
+LARGEST_ERROR = 3.4e38
+"""What a label may be at most, hence an error too: Preprocess takes no larger number."""
 CONFIDENCE = 0.9
 
 
@@ -70,4 +72,4 @@ def read_gate(reader: Reader, problem: str) -> GateSettings:
 def _floor(reader: Reader, metric: GateMetric) -> float:
     if metric.higher_is_better:
         return reader.number(metric.key, low=0, high=1, below=True)
-    return reader.number(metric.key, low=0, high=1e12, above=True)
+    return reader.number(metric.key, low=0, high=LARGEST_ERROR, above=True)

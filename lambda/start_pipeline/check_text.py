@@ -161,12 +161,18 @@ def _is_utf_16(head: bytes) -> bool:
 
 
 def _spells(head: bytes, encoding: str) -> bool:
-    """CP949 if what is not ASCII is mostly Hangul; windows-1252 if most of the text is ASCII."""
+    """CP949 if what is not ASCII is mostly common Hangul or signs; windows-1252 if most of the text is ASCII."""
     try:
         text = codecs.getincrementaldecoder(encoding)("strict").decode(head)
     except UnicodeDecodeError:
         return False
     foreign = [character for character in text if not character.isascii()]
     if encoding == "cp949":
-        return sum("가" <= character <= "힣" for character in foreign) * 2 > len(foreign)
+        return sum(map(_is_common_in_korean, foreign)) * 2 > len(foreign)
     return encoding == UTF_8 or len(foreign) * 3 < len(text)
+
+
+def _is_common_in_korean(character: str) -> bool:
+    """Hangul or a sign of KS X 1001; what CP949 has beyond it is hardly ever used, and what windows-1252 spells °C."""
+    first, second = character.encode("cp949")
+    return 0xA1 <= first <= 0xC8 and second >= 0xA1

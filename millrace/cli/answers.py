@@ -14,7 +14,7 @@ from typing import Any
 from millrace.cli.latencies import Latencies
 from millrace.cli.scoring import Answered, Refusal
 
-ANSWER = "answer "
+ANSWER = "answer, "  # with a comma, which no column of a model has in its name
 GROUP = 8192
 FIRST, KINDS = 20, 30
 

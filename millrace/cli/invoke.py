@@ -142,7 +142,7 @@ def endpoint_name(connection: Connection, model: str | None) -> str:
 def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
-    return f"{value:.4f}" if isinstance(value, float) else value
+    return screen.decimals(value) if isinstance(value, float) else value
 
 
 def _reason(response: dict[str, Any]) -> str:

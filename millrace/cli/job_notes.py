@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from millrace.cli import screen
 from millrace.cli.connect import Connection
 from millrace.cli.executions import Step
 
@@ -115,4 +116,4 @@ def shown(value: object) -> str:
 
 
 def _listed(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in sorted(metrics.items(), reverse=True))
+    return ", ".join(f"{name} {screen.decimals(value)}" for name, value in sorted(metrics.items(), reverse=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,8 @@ class LabelledFile:
         self._columns, self._label, self._encoding = columns, label, encoding
         self._given = list(header)
         self._most = rows_per_request
-        self._delimiter, self.header = self._read_header()
+        self._delimiter, names = self._read_header()
+        self.header = _fitted(names, [*columns.features, label, *columns.others])
         self._places = self._find()
 
     def __iter__(self) -> Iterator[Batch | Unreadable]:
@@ -142,3 +144,17 @@ class LabelledFile:
         """The segments that the file has, without those that are features already."""
         known = {*self._columns.features, self._label, self._columns.label}
         return [name for name in self._columns.others if name in self.header and name not in known]
+
+
+def _fitted(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The names; those that differ from the model's only by capitals, blanks or Unicode form become its own."""
+    found = list(names)
+    for name in known:
+        meant = [place for place, each in enumerate(found) if _folded(each) == _folded(name)]
+        if name not in found and len(meant) == 1:
+            found[meant[0]] = name
+    return found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()

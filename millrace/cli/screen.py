@@ -89,6 +89,11 @@ def number(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def decimals(value: float) -> str:
+    """A number with four decimals, or with four digits where decimals would tell nothing or too much."""
+    return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""

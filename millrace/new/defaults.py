@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from millrace.new.records import Label
 
 AUC_FLOOR = 0.6
+SHARE_OF_DEVIATION = 0.95
 HIGHEST_COST = 100.0
 SMALL_MB, MEDIUM_MB = 300.0, 2000.0
 
@@ -21,11 +22,12 @@ def accuracy_floor(label: Label) -> float:
 
 
 def rmse_ceiling(label: Label) -> float:
-    """What always naming the mean reaches: the standard deviation, with three digits."""
+    """A little less than always naming the mean reaches, which is the standard deviation; with three digits."""
     if not label.deviation:
         return 1.0
-    digits = 2 - math.floor(math.log10(label.deviation))
-    return round(label.deviation, digits) if digits > 0 else float(round(label.deviation, digits))
+    ceiling = label.deviation * SHARE_OF_DEVIATION
+    digits = 2 - math.floor(math.log10(ceiling))
+    return round(ceiling, digits) if digits > 0 else float(round(ceiling, digits))
 
 
 def false_negative_cost(label: Label) -> float:

@@ -10,6 +10,7 @@ from millrace.errors import MillraceError
 
 HEAD = 1 << 20
 UTF_8, CP949, UTF_16, WINDOWS_1252 = "utf-8", "cp949", "utf-16", "windows-1252"
+WRONG = "\ufffd"
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 NO_TABLE = (
     (b"\x1f\x8b", "is compressed (gzip): unpack it first"),
@@ -40,8 +41,9 @@ def of(path: Path, *, whole: bool = False) -> str:
         if _is_probably(foreign, encoding):
             return encoding
     raise MillraceError(
-        f"{path} is in an encoding that was not recognised (known are UTF-8, CP949, UTF-16 and windows-1252): save it "
-        "as UTF-8 (in Excel: CSV UTF-8)"
+        _few_mistakes(path, foreign)
+        or f"{path} is in an encoding that was not recognised (known are UTF-8, CP949, UTF-16 and windows-1252): save "
+        "it as UTF-8 (in Excel: CSV UTF-8)"
     )
 
 
@@ -88,8 +90,22 @@ def _not_utf_8(blocks: Iterator[bytes]) -> bytes | None:
     return None
 
 
+def _few_mistakes(path: Path, block: bytes) -> str:
+    """What to say of UTF-8 with some bytes that are none; empty if there is more of them."""
+    text = block.decode("utf-8", "replace")
+    wrong = text.count(WRONG)
+    if wrong * 10 > sum(not character.isascii() for character in text):
+        return ""
+    line = next(line for line in text.split("\n") if WRONG in line)
+    start = max(line.index(WRONG) - 20, 0)
+    return (
+        f"{path} is UTF-8, but for {wrong} bytes or more that are no text, the first ones in {line[start:][:40]!r}: "
+        f"correct what stands at {WRONG}"
+    )
+
+
 def _is_probably(block: bytes, encoding: str) -> bool:
-    """CP949 if what is not ASCII is mostly Hangul; windows-1252 if most of the text is ASCII."""
+    """CP949 if what is not ASCII is mostly common Hangul or signs; windows-1252 if most of the text is ASCII."""
     start = block.find(b"\n") + 1 if len(block) == HEAD else 0
     try:
         text = codecs.getincrementaldecoder(encoding)("strict").decode(block[start:])
@@ -97,5 +113,14 @@ def _is_probably(block: bytes, encoding: str) -> bool:
         return False
     foreign = [character for character in text if not character.isascii()]
     if encoding == CP949:
-        return sum("가" <= character <= "힣" for character in foreign) * 2 > len(foreign)
+        return sum(map(_is_common_in_korean, foreign)) * 2 > len(foreign)
     return len(foreign) * 3 < len(text)
+
+
+def _is_common_in_korean(character: str) -> bool:
+    """Hangul or a sign of KS X 1001, such as ℃: what CP949 has beyond it are syllables that hardly any text holds.
+
+    Their second byte may be an ASCII letter, so the °C of a text in windows-1252 would be one of them.
+    """
+    first, second = character.encode(CP949)
+    return 0xA1 <= first <= 0xC8 and second >= 0xA1

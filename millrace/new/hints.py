@@ -33,10 +33,12 @@ WEAK_LABELS = word_set(
 """Names of labels as often as of features."""
 
 _IDS = re.compile(
-    r"(?:.* )?(?:id|ids|no|nr|key|code|uuid|guid|idx|seq|serial|zip|zipcode|postal|postcode|phone|ssn|vin)"
+    r"(?:.* )?(?:id|ids|no|nr|key|code|uuid|guid|idx|seq|serial|zip|zipcode|postal|postcode|phone|mobile"
+    r"|tel|fax|ssn|vin)"
     r"|number|index|(?:.* )?(?:id|zip|postal|phone|serial|account|order|customer|policy|invoice|ticket) number"
-    r"|.*(?:번호|코드|아이디|일련|우편|식별자|전화)\w*|순번|인덱스"
+    r"|.*(?:번호|코드|아이디|일련|우편|식별자|전화)\w*|(?:.* )?\w*(?:연락처|휴대폰|핸드폰|사번|학번|품번)|순번|인덱스"
 )
+_COUNTS = re.compile(r".*(?:횟수|회수|건수|개수|빈도|시간|비율|금액|여부)")
 _POSITIVE = word_set(
     "yes|y|true|t|positive|pos|fraud|churn|churned|bad|default|spam|fail|failed|defect|defective"
     "|malignant|m|abnormal|attack|예|네|사기|불량|이탈|해지|연체|부도|양성|비정상|이상|고장|결함|불합격|탈퇴|퇴사|취소|유|있음|o|참"
@@ -65,7 +67,7 @@ def label_strength(name: str) -> int:
 
 
 def names_an_id(name: str) -> bool:
-    return bool(_IDS.fullmatch(words(name)))
+    return bool(_IDS.fullmatch(words(name))) and not _COUNTS.fullmatch(words(name))
 
 
 def names_a_class(name: str) -> bool:
@@ -76,7 +78,8 @@ def names_a_class(name: str) -> bool:
 def names_an_amount(name: str) -> bool:
     """Whether a label of this name is an amount though it has few values."""
     pattern = (
-        r"price|amount|count|rings|age|sales|demand|cost|score|number|quantity|가격|금액|수량|매출|판매|나이|개수|점수"
+        r"price|amount|count|rings|age|sales|demand|cost|score|number|quantity|가격|금액|수량|매출|판매|나이"
+        r"|(?<!변)수$"
     )
     return bool(re.search(pattern, words(name)))
 

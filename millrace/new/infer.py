@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from millrace.errors import MillraceError
 from millrace.new import naming
-from millrace.new.keys import choose_key
+from millrace.new.keys import choose_key, without_partner
 from millrace.new.labels import choose_label
 from millrace.new.missing import markers_of
-from millrace.new.records import BINARY, REGRESSION, Label, Proposal, Table, Use, Wishes
-from millrace.new.uses import NUMERIC, UNUSED, uses_of
+from millrace.new.records import REGRESSION, Label, Proposal, Table, Use, Wishes
+from millrace.new.uses import CATEGORICAL, NUMERIC, UNUSED, uses_of
 
 MOST_TABLES = 8
 TEST_PART = 0.15
 MIN_SUPPORT = 10
+OFTEN, LEAST_OFTEN = 0.02, 5
+CLASSES_SHOWN = 6
 LARGEST_BAD_SHARE = 0.05
 ENDINGS = "rows that cannot be used are put aside, and more than 5 % of them end a run"
 
@@ -41,7 +44,15 @@ def infer(tables: Sequence[Table], wishes: Wishes) -> Proposal:
         uses=uses,
         missing=markers.texts,
         assumed=(*label.notes, *markers.assumed),
-        watch=(*markers.watch, *suspects, *_rows_put_aside(tables, uses, label), *_too_few(base, label)),
+        watch=(
+            *markers.watch,
+            *suspects,
+            *_rows_put_aside(tables, uses, label),
+            *(without_partner(tables, key) if key else ()),
+            *_blanks(tables, uses, label),
+            *_equal_rows(base, key),
+            *_too_few(base, label),
+        ),
     )
 
 
@@ -100,15 +111,49 @@ def _rows_put_aside(tables: Sequence[Table], uses: Sequence[Use], label: Label) 
     base = tables[0]
     for table in tables:
         if table.ragged:
-            told.append(f"{table.path.name}: {table.ragged:,} rows do not have {len(table.names)} fields; {ENDINGS}")
+            ends = _ends(table.ragged, table.rows + table.ragged)
+            told.append(f"{table.path.name}: {table.ragged:,} rows do not have {len(table.names)} fields; {ends}")
     if label.missing:
-        share = label.missing / base.rows
-        ends = " (this file has more: clean it first)" if share > LARGEST_BAD_SHARE else ""
-        told.append(f"{label.column}: {label.missing:,} rows have no label; {ENDINGS}{ends}")
+        told.append(f"{label.column}: {label.missing:,} rows have no label; {_ends(label.missing, base.rows)}")
     for use in uses:
         if use.role == NUMERIC and "hold no number" in use.why:
             told.append(f"{use.column}: {use.why}; add the text to `missing` if it means not known: {ENDINGS}")
     return told
+
+
+def _ends(bad: int, rows: int) -> str:
+    return ENDINGS + (" (this file has more: clean it first)" if bad > LARGEST_BAD_SHARE * rows else "")
+
+
+def _blanks(tables: Sequence[Table], uses: Sequence[Use], label: Label) -> list[str]:
+    """Categories and classes with blanks around them, such as a file has with `, ` between its columns."""
+    texts: dict[str, Iterable[str]] = {label.column: label.classes}
+    for table in tables:
+        kept = [use.column for use in uses if use.table == table.name and use.role == CATEGORICAL]
+        texts |= {name: table.column(name).values or () for name in kept}
+    blank = {name: next((text for text in held if text != text.strip()), "") for name, held in texts.items()}
+    found = {name: text for name, text in blank.items() if text}
+    if not found:
+        return []
+    example = next(iter(found.values()))
+    return [
+        f"values of {', '.join(found)} have blanks around them, such as {example!r}; blanks count, so requests need "
+        "them too: better take them out of the files"
+    ]
+
+
+def _equal_rows(base: Table, key: str) -> list[str]:
+    """Equal rows go into one part: where some come often, the parts are no fair samples of the table."""
+    counts = Counter(base.sample)
+    looked_at, most = len(base.sample), max(counts.values(), default=0)
+    if key or most < max(OFTEN * looked_at, LEAST_OFTEN):
+        return []
+    equal = sum(count for count in counts.values() if count > 1)
+    return [
+        f"{equal:,} of {looked_at:,} rows are equal to others, one of them {most:,} times; equal rows all go into one "
+        "part (train, validation or test), so that a part may lack a class or be easier than the table: give each row "
+        "a number of its own, and name that column with --key"
+    ]
 
 
 def _too_few(base: Table, label: Label) -> list[str]:
@@ -116,11 +161,12 @@ def _too_few(base: Table, label: Label) -> list[str]:
     needed = math.ceil(MIN_SUPPORT / TEST_PART * 1.3)
     if label.problem == REGRESSION:
         return [] if base.rows >= needed else [f"{base.rows} rows: about {needed} are needed for a verdict"]
-    counted = {label.classes[1]: label.positives} if label.problem == BINARY else dict(label.counts)
-    rare = {name: count for name, count in counted.items() if count < needed}
+    rare = {name: count for name, count in label.counts.items() if count < needed}
     if not rare:
         return []
-    listed = ", ".join(f"{name!r} {count}" for name, count in rare.items())
+    fewest = sorted(rare.items(), key=lambda each: each[1])
+    listed = ", ".join(f"{name!r} {count}" for name, count in fewest[:CLASSES_SHOWN])
+    listed += f" and {len(rare) - CLASSES_SHOWN} more" if len(rare) > CLASSES_SHOWN else ""
     return [
         f"classes with few rows ({listed}): a verdict needs {MIN_SUPPORT} of each in the test part, so about {needed} "
         "in all; collect more, merge classes, or lower gate.min_support knowing that the figures are then noise"

@@ -7,7 +7,7 @@ from typing import Any
 
 from millrace.errors import MillraceError
 from millrace.new import hints, naming
-from millrace.new.records import Table, Wishes
+from millrace.new.records import Column, Table, Wishes
 
 LEAST_OVERLAP = 0.5
 
@@ -38,7 +38,7 @@ def _named_key(tables: Sequence[Table], key: str) -> tuple[str, str]:
         if not column.unique:
             raise MillraceError(
                 f"--key {key}: {column.rows:,} rows of {table.path.name} have {column.distinct:,} values of it"
-                f"{' and some have none' if column.markers else ''}; a key stands in every row, and in one row only"
+                f"{_gaps(column)}; a key stands in every row, and in one row only"
             )
     if wrong := naming.wrong_column(key):
         raise MillraceError(f"--key {key}: {wrong}")
@@ -55,8 +55,30 @@ def _check_overlap(tables: Sequence[Table], key: str) -> None:
         if share < LEAST_OVERLAP:
             raise MillraceError(
                 f"{base.path.name} and {other.path.name} both have {key}, but only {share:.0%} of the keys of the "
-                "first are in the second: the rows could not be joined; choose another column with --key"
+                f"first (such as {_example(base, key)}) are in the second (such as {_example(other, key)}), and rows "
+                "without a partner are not used: write the keys alike, or choose another column with --key"
             )
+
+
+def without_partner(tables: Sequence[Table], key: str) -> list[str]:
+    """How many rows of the first table find none in one of the others: a run leaves them out."""
+    base = tables[0]
+    told = []
+    for other in tables[1:]:
+        if lost := round((1 - overlap(base.column(key).digests, other.column(key).digests)) * base.rows):
+            told.append(
+                f"{other.path.name} has no row for {lost:,} of the {base.rows:,} rows of {base.path.name} "
+                f"({lost / base.rows:.1%}): they are not used, and more than 50 % of them end a run"
+            )
+    return told
+
+
+def _gaps(column: Column) -> str:
+    return f", and {column.rows - column.known:,} have none" if column.markers else ""
+
+
+def _example(table: Table, key: str) -> str:
+    return repr(next(iter(table.column(key).examples.values()), ""))
 
 
 def overlap(one: Any, other: Any) -> float:
@@ -74,6 +96,7 @@ def _no_key(tables: Sequence[Table], common: Sequence[str], usable: Sequence[str
         return f"the tables have no column in common, so they cannot be joined ({heads}); rename the key alike in all"
     told = [
         f"{name} has {table.column(name).distinct:,} values in the {table.rows:,} rows of {table.path.name}"
+        f"{_gaps(table.column(name))}"
         for name in common
         for table in tables
         if not table.column(name).unique

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from millrace.errors import MillraceError
@@ -51,13 +51,36 @@ def describe(table: Table, column: Column, problem: str | None, why: str) -> Lab
             "a word for what the gap means, such as none"
         )
     notes: tuple[str, ...] = () if problem or not reason else (reason,)
+    if chosen != REGRESSION and not problem:
+        _refuse_spellings(table, column.name, found, chosen)
     if chosen == REGRESSION:
         return Label(column.name, chosen, why, deviation=column.deviation, missing=missing, notes=notes)
     classes = tuple(sorted(found, key=_order))
     if chosen == BINARY:
         classes, reason = _ordered(found)
         notes = (*notes, reason)
+    notes = (*notes, *_unknown_classes(found))
     return Label(column.name, chosen, why, classes=classes, counts=found, missing=missing, notes=notes)
+
+
+def _refuse_spellings(table: Table, label: str, found: Iterable[str], problem: str) -> None:
+    """`Yes` and `yes` are one answer: as two classes they would cost the model its sense."""
+    if same := values.alike(found):
+        listed = "; ".join(" and ".join(map(repr, group)) for group in same)
+        raise MillraceError(
+            f"classes of the label {label} in {table.path.name} differ only in how they are written ({listed}): write "
+            f"them alike, or say --problem {problem} if they are different classes"
+        )
+
+
+def _unknown_classes(found: Mapping[str, int]) -> list[str]:
+    """`미상` among the classes may mean that nobody knows which of the others it is."""
+    total = sum(found.values())
+    return [
+        f"{text!r} ({count / total:.1%} of the rows) is a class of its own; if it means not known, take its rows out"
+        for text, count in found.items()
+        if text in values.DOUBTFUL
+    ]
 
 
 def _check_wish(problem: str | None, column: Column, classes: int) -> None:

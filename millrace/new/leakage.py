@@ -8,48 +8,56 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from millrace.new import values
-from millrace.new.records import REGRESSION, Label, Table
+from millrace.new.records import REGRESSION, Column, Label, Table
 
 LEAST_ROWS = 50
 ROWS_PER_VALUE = 5
 NEARLY = 0.995
+BLOCK = 200
 
 
-def suspect(table: Table, name: str, label: Label) -> tuple[bool, str]:
+@dataclass(frozen=True)
+class Answered:
+    """The sampled rows whose label is known, and their labels."""
+
+    rows: Sequence[tuple[str, ...]]
+    answers: Sequence[str]
+
+    @classmethod
+    def of(cls, table: Table, label: Label) -> Answered:
+        found = [
+            (row, answer)
+            for row, answer in zip(table.sample, table.sampled(label.column), strict=True)
+            if not values.is_marker(answer) or answer in label.classes
+        ]
+        return cls([row for row, _ in found], [answer for _, answer in found])
+
+
+def suspect(table: Table, column: Column, label: Label, answered: Answered) -> tuple[bool, str]:
     """Whether the column must be left out, and what is suspicious about it (an empty text: nothing)."""
-    pairs = [
-        (value, answer)
-        for value, answer in zip(table.sampled(name), table.sampled(label.column), strict=True)
-        if not values.is_marker(answer) or answer in label.classes
-    ]
-    if len(pairs) < LEAST_ROWS:
+    if len(answered.answers) < LEAST_ROWS:
         return False, ""
-    known = [(value, answer) for value, answer in pairs if not values.is_marker(value)]
+    place = table.names.index(column.name)
+    texts = [row[place] for row in answered.rows]
+    known = [pair for pair in zip(texts, answered.answers, strict=True) if pair[0] not in column.markers]
     if label.problem == REGRESSION:
         return _of_amounts(known, label.column)
-    if len({answer for _, answer in pairs}) < 2:
-        return False, ""
-    return _of_missing(pairs, label) or _of_classes(known, label) or (False, "")
-
-
-def _of_missing(pairs: Sequence[tuple[str, str]], label: Label) -> tuple[bool, str] | None:
-    """A column that is filled in for one class only, such as the date on which the fraud was found out."""
-    filled = {answer for value, answer in pairs if not values.is_marker(value)}
-    empty = {answer for value, answer in pairs if values.is_marker(value)}
+    filled = {answer for _, answer in known}
+    # a column that is filled in for one class only, such as the date on which the fraud was found out
+    empty = {answer for text, answer in zip(texts, answered.answers, strict=True) if text in column.markers}
     if filled and empty and not filled & empty:
         return True, f"it is filled in exactly where {label.column} is {' or '.join(sorted(filled))}"
-    return None
+    return (_of_classes(known, label) if len(filled) > 1 else None) or (False, "")
 
 
 def _of_classes(known: Sequence[tuple[str, str]], label: Label) -> tuple[bool, str] | None:
-    answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for value, answer in known:
-        answers[value][answer] += 1
-    if len({answer for counts in answers.values() for answer in counts}) < 2:
-        return None
-    if len(answers) * ROWS_PER_VALUE <= len(known):
+    if len({value for value, _ in known}) * ROWS_PER_VALUE <= len(known):
+        answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for value, answer in known:
+            answers[value][answer] += 1
         right = sum(max(counts.values()) for counts in answers.values()) / len(known)
         if right == 1.0:
             same = len(answers) == len(label.classes)
@@ -66,15 +74,16 @@ def _of_one_split(known: Sequence[tuple[str, str]], label: Label) -> tuple[bool,
     if len(label.classes) != 2 or any(values.kind_of(value) != values.NUMBER for value, _ in known[:LEAST_ROWS]):
         return None
     ends: dict[str, list[float]] = {name: [] for name in label.classes}
-    for value, answer in known:
-        if values.kind_of(value) == values.NUMBER and answer in ends:
-            ends[answer].append(float(value))
-    negative, positive = (ends[name] for name in label.classes)
+    negative, positive = ends.values()
+    for start in range(0, len(known), BLOCK):  # most numbers overlap soon, and are then looked at no further
+        for value, answer in known[start : start + BLOCK]:
+            if values.kind_of(value) == values.NUMBER and answer in ends:
+                ends[answer].append(float(value))
+        if negative and positive and min(negative) <= max(positive) and min(positive) <= max(negative):
+            return None
     if min(len(negative), len(positive)) < ROWS_PER_VALUE:
         return None
-    if max(negative) < min(positive) or max(positive) < min(negative):
-        return True, f"one point on its scale parts the classes of {label.column} without exception"
-    return None
+    return True, f"one point on its scale parts the classes of {label.column} without exception"
 
 
 def _of_amounts(known: Sequence[tuple[str, str]], label: str) -> tuple[bool, str]:

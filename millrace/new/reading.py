@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from millrace.errors import MillraceError
-from millrace.new import encoding, naming
+from millrace.new import encoding, naming, values
 from millrace.new.column_reader import ColumnReader
 from millrace.new.dialect import sniff
 from millrace.new.records import Dialect, Table
@@ -22,6 +23,11 @@ SAMPLED_ROWS = 20_000
 FEWEST_ROWS = 50
 MOST_COLUMNS = 2_000
 LONGEST_FIELD = 1 << 24
+
+OTHER_FORMATS = (
+    (re.compile(r'\s*(?:\{\s*"|\[\s*[\[{])'), "JSON"),
+    (re.compile(r"\s*<(?:!doctype|html|table|\?xml|body|div)\b", re.IGNORECASE), "HTML or XML"),
+)
 
 Rows = list[list[str]]
 
@@ -47,11 +53,40 @@ def _dialect(path: Path, found: str, names: Sequence[str]) -> Dialect:
     with path.open(encoding=_codec(found), newline="") as file:
         head = file.read(HEAD_CHARACTERS)
         complete = not file.read(1)
+    _refuse_other_formats(path, head)
     dialect = sniff(head, encoding=found, complete=complete, names=names)
+    if dialect.header:
+        _refuse_a_title(path, dialect, head, complete=complete)
     tidy = tuple(unicodedata.normalize("NFC", name).strip() for name in dialect.names)
+    changed = {new for new, old in zip(tidy, dialect.names, strict=True) if new != old}
     dialect = replace(dialect, names=tidy)  # the steps find a column by its tidy name too
     _check_names(path, dialect)
+    for group in values.alike(tidy):
+        if changed & set(group):  # the steps could not tell which of them is meant
+            listed = " and ".join(map(repr, group))
+            raise MillraceError(
+                f"{path}: the columns {listed} differ only by capitals or blanks; give each its own name"
+            )
     return dialect
+
+
+def _refuse_other_formats(path: Path, head: str) -> None:
+    for pattern, what in OTHER_FORMATS:
+        if pattern.match(head):
+            raise MillraceError(f"{path} is {what}, not CSV: write it as a table of columns and rows")
+
+
+def _refuse_a_title(path: Path, dialect: Dialect, head: str, *, complete: bool) -> None:
+    """Reports have lines such as `Sales 2025` or `sep=;` above the names of the columns."""
+    first, _, rest = head.lstrip("\r\n").partition("\n")
+    if not dialect.names[0].strip() or any(map(str.strip, dialect.names[1:])):
+        return
+    if len(sniff(rest, encoding=dialect.encoding, complete=complete).names) < 2:
+        return
+    raise MillraceError(
+        f"{path}: the first line ({first.strip()[:60]!r}) does not name the columns, but a line below it may: take "
+        "away what stands above the names"
+    )
 
 
 def _codec(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from millrace.new import hints, leakage, naming, values
@@ -9,6 +10,8 @@ from millrace.new.records import Column, Label, Table, Use
 
 NUMERIC, CATEGORICAL, UNUSED = "numeric", "categorical", "unused"
 MOST_CATEGORIES = 100
+KEPT_CATEGORIES = 50
+"""So many of a column's values the steps' transform keeps."""
 ROWS_PER_CATEGORY = 5
 NEARLY_UNIQUE = 0.95
 ODD_NUMBERS = 0.05
@@ -19,6 +22,7 @@ def uses_of(tables: Sequence[Table], key: str, label: Label) -> tuple[tuple[Use,
     """The use of every column but key and label, and what is suspicious though it is used."""
     found: list[Use] = []
     watch: list[str] = []
+    answered = leakage.Answered.of(tables[0], label)
     for table in tables:
         for column in table.columns:
             if column.name in (key, label.column):
@@ -28,9 +32,9 @@ def uses_of(tables: Sequence[Table], key: str, label: Label) -> tuple[tuple[Use,
                 told = f"{' and '.join(holders)} have a column of this name: rename it in one of them to use it"
                 found.append(Use(column.name, table.name, UNUSED, told))
                 continue
-            use, warning = _use(table, column, label, base=table is tables[0])
+            use, warnings = _use(table, column, label, answered if table is tables[0] else None)
             found.append(use)
-            watch += [warning] if warning else []
+            watch += warnings
     return tuple(dict.fromkeys(found)), tuple(watch)
 
 
@@ -49,16 +53,22 @@ def role_of(column: Column) -> tuple[str, str]:
     return _role_of_texts(column)
 
 
-def _use(table: Table, column: Column, label: Label, *, base: bool) -> tuple[Use, str]:
+def _use(table: Table, column: Column, label: Label, answered: leakage.Answered | None) -> tuple[Use, list[str]]:
+    """The use of one column, and warnings; `answered` are rows to look for leaks in, which the label's table has."""
     role, why = role_of(column)
-    if not base or role == UNUSED:
-        return Use(column.name, table.name, role, why), ""
-    out, what = leakage.suspect(table, column.name, label)
+    watch = []
+    if role == CATEGORICAL and (same := values.alike(column.values or ())):
+        listed = " and ".join(map(repr, same[0]))
+        watch.append(f"{column.name}: {listed} are different categories; write them alike if they mean the same")
+    if answered is None or role == UNUSED:
+        return Use(column.name, table.name, role, why), watch
+    out, what = leakage.suspect(table, column, label, answered)
     if out:
         told = f"{what}; where it is known before the label is, take it back in"
-        return Use(column.name, table.name, UNUSED, told), ""
-    warning = f"{column.name}: {what}; leave it out if it is known only after the label" if what else ""
-    return Use(column.name, table.name, role, why), warning
+        return Use(column.name, table.name, UNUSED, told), []
+    if what:
+        watch.append(f"{column.name}: {what}; leave it out if it is known only after the label")
+    return Use(column.name, table.name, role, why), watch
 
 
 def _role_of_numbers(column: Column) -> tuple[str, str]:
@@ -82,6 +92,8 @@ def _role_of_texts(column: Column) -> tuple[str, str]:
         why = f"codes, not numbers: {column.examples[values.CODE]!r} would lose its zeros or its last digits"
     elif column.share(values.WRITTEN, values.NUMBER) > 0.8 and column.kinds.get(values.WRITTEN):
         why = f"numbers written for people ({column.examples[values.WRITTEN]!r}): {PLAIN_NUMBERS}"
+    elif unit := _unit(column):
+        why = f"numbers with a unit ({unit!r}): where they are amounts, {PLAIN_NUMBERS}"
     elif column.share(values.NUMBER) > 0.5:
         why = f"numbers and texts mixed ({_odd(column)!r}): clean it to use it as a number"
     return _as_categories(column, why)
@@ -95,7 +107,21 @@ def _as_categories(column: Column, why: str) -> tuple[str, str]:
         return UNUSED, f"{column.distinct:,} different values, more than {MOST_CATEGORIES} categories{told}"
     if column.distinct * ROWS_PER_CATEGORY > column.known and column.distinct > 2:
         return UNUSED, f"{column.distinct:,} different values in {column.known:,} rows: too few rows for each{told}"
+    if column.distinct > KEPT_CATEGORIES:
+        kept = f"of its {column.distinct} values the model tells the {KEPT_CATEGORIES} most frequent apart, no others"
+        why = f"{kept}; {why}" if why else kept
     return CATEGORICAL, why
+
+
+def _unit(column: Column) -> str:
+    """An example, if most values are numbers with the same letters after them; empty if they are not."""
+    units = Counter[str]()
+    examples: dict[str, str] = {}
+    for text, count in (column.values or dict.fromkeys(column.examples.values(), 1)).items():
+        units[values.unit_of(text)] += count
+        examples.setdefault(values.unit_of(text), text)
+    [(unit, most)] = units.most_common(1)
+    return examples[unit] if unit and most > 0.8 * units.total() else ""
 
 
 def _counts_rows(column: Column) -> bool:
@@ -109,11 +135,13 @@ def _looks_issued(column: Column) -> bool:
 
 
 def _is_compact_date(column: Column) -> bool:
-    """20260301 and the like: all of them days, and not all of one day."""
-    if not column.whole or column.share(values.NUMBER) < 1 or not 19000101 <= column.low <= column.high <= 21001231:
+    """20260301, 202603 and the like: all of them days, months or times."""
+    low, high = (f"{end:.0f}" for end in (column.low, column.high))
+    if not column.whole or column.share(values.NUMBER) < 1 or len(low) != len(high):
         return False
-    texts = column.values or {str(int(end)): 1 for end in (column.low, column.high)}
-    return all(values.compact_date(text) for text in texts)
+    if column.values is None and len(low) < len("20260301"):
+        return False  # there are not as many months
+    return all(map(values.compact_date, column.values or (low, high)))
 
 
 def _date(column: Column) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from datetime import date
 
 NUMBER, CODE, DATE, WRITTEN, TEXT = "number", "code", "date", "written", "text"
@@ -30,20 +32,29 @@ _NUMBER = re.compile(r" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})? *", re.AS
 _CODE = re.compile(r"0\d+|\d{16,}", re.ASCII)
 _CURRENCY = r"[$€£¥₩￦]|원|won|krw|usd|eur|달러|만원|천원|억원"
 _WRITTEN = re.compile(
-    rf"[+-]?\s?(?:{_CURRENCY})?\s?[+-]?"
-    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+,\d+|\d+(?:\.\d+)?)"
-    rf"\s?(?:%|{_CURRENCY})?",
+    rf"\(?[-+△▲]?\s?(?:{_CURRENCY})?\s?[+-]?"
+    r"(?:\d{1,3}(?:[, ']\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+,\d+|\d+(?:\.\d+)?)"
+    rf"\s?(?:%|{_CURRENCY})?\)?",
     re.IGNORECASE | re.ASCII,
 )
-_TIME = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s?(?:Z|UTC|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
+_TIME = r"(?:[T ](?:오전 |오후 )?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s?(?:Z|UTC|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTH = rf"(?P<name>{'|'.join(_MONTHS)})[a-z]*"
 _DATES = (
     re.compile(rf"(?P<y>\d{{4}})([-/.])(?P<m>\d{{1,2}})\2(?P<d>\d{{1,2}})\.?{_TIME}", re.ASCII),
-    re.compile(r"(?P<y>\d{4})\.\s?(?P<m>\d{1,2})\.\s?(?P<d>\d{1,2})\.?", re.ASCII),
+    re.compile(rf"(?P<y>\d{{4}})\.\s?(?P<m>\d{{1,2}})\.\s?(?P<d>\d{{1,2}})\.?{_TIME}", re.ASCII),
     re.compile(r"(?P<y>\d{4})년\s?(?P<m>\d{1,2})월\s?(?P<d>\d{1,2})일(?:\s.*)?", re.ASCII),
     re.compile(rf"(?P<d>\d{{1,2}})([-/.])(?P<m>\d{{1,2}})\2(?P<y>\d{{4}}){_TIME}", re.ASCII),
     re.compile(rf"(?P<m>\d{{1,2}})([-/.])(?P<d>\d{{1,2}})\2(?P<y>\d{{4}}){_TIME}", re.ASCII),
+    re.compile(rf"(?P<y>\d{{2}})([-/.])(?P<m>\d{{1,2}})\2(?P<d>\d{{1,2}}){_TIME}", re.ASCII),
+    re.compile(rf"(?P<d>\d{{1,2}})([-/.])(?P<m>\d{{1,2}})\2(?P<y>\d{{2}}){_TIME}", re.ASCII),
+    re.compile(rf"(?P<m>\d{{1,2}})([-/.])(?P<d>\d{{1,2}})\2(?P<y>\d{{2}}){_TIME}", re.ASCII),
+    re.compile(r"(?P<y>\d{4})(?:[-/](?P<m>\d{1,2})|년\s?(?P<month>\d{1,2})월)", re.ASCII),
+    re.compile(rf"(?P<d>\d{{1,2}})[- ]{_MONTH}[-, ]+(?P<y>\d{{4}}|\d{{2}}){_TIME}", re.ASCII | re.IGNORECASE),
+    re.compile(rf"{_MONTH}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}){_TIME}", re.ASCII | re.IGNORECASE),
 )
-_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})", re.ASCII)
+_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?:(?P<d>\d{2})(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}|(?P<day>\d{2})|)")
+_UNIT = re.compile(r"\s*[+-]?\d[\d,]*(?:\.\d+)?\s?([^\W\d_]{1,3}\.?)\s*")
 YEARS = range(1900, 2101)
 
 
@@ -53,10 +64,10 @@ def kind_of(text: str) -> str:
         if _CODE.fullmatch(text.strip()):
             return CODE
         return NUMBER if abs(float(text)) <= LARGEST else TEXT
+    if not any(map(str.isdigit, text)):
+        return TEXT
     if any(_is_date(found) for pattern in _DATES if (found := pattern.fullmatch(text))):
         return DATE
-    if text[:1].isascii() and not any(character.isdigit() for character in text):
-        return TEXT
     return WRITTEN if _WRITTEN.fullmatch(text.strip()) else TEXT
 
 
@@ -64,17 +75,37 @@ def is_marker(text: str) -> bool:
     return text in MARKERS or text.strip() in SURE
 
 
+def alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
+    """Which of these texts differ only by capitals, blanks or Unicode form, or by how the same number is written."""
+    groups: dict[object, list[str]] = {}
+    for text in texts:
+        meant = " ".join(unicodedata.normalize("NFC", text).casefold().split())
+        groups.setdefault(
+            float(meant) if _NUMBER.fullmatch(meant) and not _CODE.fullmatch(meant) else meant, []
+        ).append(text)
+    return [tuple(sorted(group)) for group in groups.values() if len(group) > 1]
+
+
 def compact_date(text: str) -> bool:
-    """Whether the digits are a day such as 20260301."""
-    found = _COMPACT.fullmatch(text)
-    return bool(found) and _is_date(found)
+    """Whether the digits are a day such as 20260301, a month such as 202603, or a day with its time."""
+    return _is_date(_COMPACT.fullmatch(text))
+
+
+def unit_of(text: str) -> str:
+    """What follows the number in texts such as `34세` or `2.5 kg`; empty for other texts."""
+    found = _UNIT.fullmatch(text)
+    return found[1] if found else ""
 
 
 def _is_date(found: re.Match[str] | None) -> bool:
-    if found is None or int(found["y"]) not in YEARS:
+    if found is None:
         return False
+    parts = {name: part for name, part in found.groupdict().items() if part}
+    year = int(parts["y"]) if len(parts["y"]) == 4 else 2000 + int(parts["y"])
+    name = parts.get("name", "").lower()
+    month = _MONTHS.index(name) + 1 if name else int(parts.get("m") or parts["month"])
     try:
-        date(int(found["y"]), int(found["m"]), int(found["d"]))
+        date(year, month, int(parts.get("d") or parts.get("day") or 1))
     except ValueError:
         return False
-    return True
+    return year in YEARS

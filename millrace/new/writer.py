@@ -165,8 +165,8 @@ def _decision(proposal: Proposal) -> Iterator[str]:
         yield f"accuracy_floor = {defaults.accuracy_floor(label)}\n"
     else:
         yield toml.comment(
-            "SET THIS: a model whose error (RMSE) is larger is not registered. This is the standard deviation of the "
-            "label, which always naming the mean reaches, so it is easily beaten."
+            "SET THIS: a model whose error (RMSE) is larger is not registered. Always naming the mean reaches the "
+            "standard deviation of the label, and this is little less, so it is easily beaten."
         )
         yield f"rmse_ceiling = {toml.number(defaults.rmse_ceiling(label))}\n"
     yield toml.comment("Test rows needed of each class (of all, when a number is predicted) before anything is said.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import jsii
 
-from stacks.controls import data, jobs, roles
+from stacks.controls import data, jobs, roles, size
 from stacks.controls.templates import Templates, read
 from stacks.controls.violation import Control, Violation
 
@@ -26,6 +26,7 @@ CONTROLS: tuple[Control, ...] = (
     data.logs_are_encrypted_and_forget,
     data.models_are_served_safely,
     data.nothing_undelivered_is_lost,
+    size.templates_fit,
 )
 
 
@@ -34,7 +35,7 @@ RULES = (
     *("job-isolated", "job-traffic-encrypted", "job-role", "job-image", "step-known", "step-function"),
     *("role-boundary", "policy-own", "policy-actions-named", "policy-size", "passrole-limited", "trust-limited"),
     *("bucket-tls", "data-kept", "logs-encrypted-and-limited", "model-isolated", "endpoint-volumes-encrypted"),
-    *("failures-kept", "principals-own"),
+    *("failures-kept", "principals-own", "template-size"),
 )
 """What the controls may report; each has a fixture in tests/stacks that violates it."""
 

@@ -14,7 +14,7 @@ import pytest
 from settings import model_reader
 from stacks.controls import jobs
 from stacks.controls.plugin import RULES, violations
-from tests.stacks.template_lab import Change, Lab
+from tests.stacks.template_lab import PIPELINE, Change, Lab
 
 BUCKET, ROLE, POLICY = "AWS::S3::Bucket", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 
@@ -195,6 +195,18 @@ FIXTURES: list[tuple[str, str, Change]] = [
             ManagedPolicyArns=lab.properties("AWS::IAM::Role", "JobRole")["ManagedPolicyArns"] * 10
         ),
     ),
+    (
+        "template-size",
+        "a template of more than a megabyte",
+        lambda lab: lab.properties(PIPELINE, "Modelclaimsfraud").update(PipelineDescription="x" * 2**20),
+    ),
+    (
+        "template-size",
+        "a template of too many resources",
+        lambda lab: _body_with(lab, PIPELINE).update(
+            {f"Queue{number}": {"Type": "AWS::SNS::Subscription"} for number in range(500)}
+        ),
+    ),
     ("passrole-limited", "to any service", lambda lab: _pass_role(lab).pop("Condition")),
     ("passrole-limited", "any role", lambda lab: _pass_role(lab).update(Resource="*")),
     (
@@ -334,6 +346,12 @@ def test_a_violation_turns_its_control_red_and_says_what_why_and_what_to_change(
     assert {violation.control for violation in found} == {control}
     for violation in found:
         assert all((violation.what, violation.why, violation.change)), violation
+
+
+def _body_with(lab: Lab, type_: str) -> dict[str, Any]:
+    """The resources of the first template that has one of this type."""
+    every: list[dict[str, Any]] = [body["Resources"] for body in lab.bodies.values()]
+    return next(found for found in every if any(each["Type"] == type_ for each in found.values()))
 
 
 def _serverless(lab: Lab) -> None:

@@ -30,19 +30,19 @@ found = model.predict(parts.read(test, {*transform.names, transform.label}))
 raw = pq.read_table(test / "part-00000-00000.parquet")
 rows = {name: pa.array(["" if v is None else str(v) for v in raw[name].to_pylist()]) for name in raw.column_names}
 if transform.problem == "multiclass":
-    answers = {f"answer {name}": found[:, place] for place, name in enumerate(transform.classes)}
+    answers = {f"answer, {name}": found[:, place] for place, name in enumerate(transform.classes)}
     decided = [transform.classes[place] for place in found.argmax(axis=1)]
 elif transform.problem == "binary":
-    answers, decided = {"answer score": found}, [str(int(s >= model.decision.threshold)) for s in found]
+    answers, decided = {"answer, score": found}, [str(int(s >= model.decision.threshold)) for s in found]
 else:
-    answers, decided = {"answer prediction": found}, None
+    answers, decided = {"answer, prediction": found}, None
 shortest = {name: pa.array([float(str(np.float32(v))) for v in values]) for name, values in answers.items()}
 labels = rows[transform.label].to_pylist()
 for row, text in enumerate(sys.argv[5:]):
     labels[row] = text
 rows[transform.label] = pa.array(labels)
 folder.mkdir(parents=True)
-more = {"answer decision": pa.array(decided)} if decided else {}
+more = {"answer, decision": pa.array(decided)} if decided else {}
 pq.write_table(pa.table({**rows, **shortest, **more}), folder / "part-00000-00000.parquet")
 """
 TOLD = {"p50": 2.0, "p90": 3.0, "p99": 9.0, "greatest": 9.5, "edges": [1.0, 3.0, 10.0], "counts": [3, 1]}

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from contract import BadFile
+from contract_files import guessed_encoding
 from contract_header import column_names
 
 
@@ -27,3 +28,12 @@ def test_thousands_of_columns_are_fitted_quickly() -> None:
     assert found == names
     assert len(changed) == 2000
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "told"),
+    [("연락", "cp949", "CP949"), ("21℃", "cp949", "CP949"), ("21°C", "cp1252", "windows-1252"),
+     ("café", "cp1252", "windows-1252")],
+)  # fmt: skip
+def test_the_hint_names_the_encoding_that_a_line_is_in(text: str, encoding: str, told: str) -> None:
+    assert guessed_encoding(text.encode(encoding)) == told

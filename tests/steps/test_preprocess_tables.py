@@ -138,6 +138,10 @@ FAILURES: dict[str, tuple[dict[str, dict[str, str]], dict[str, Any], str]] = {
     "a class that a part lacks": (
         {"main": {"a": main_table(range(90), label="0") + "x,1,a,1\n"}}, {"problem": "binary"},
         "column 'y': class 1 has 1 rows (train "),
+    "equal rows of a class": (
+        {"main": {"a": main_table(range(90), label="0") + "id,1,a,1\n" * 100}}, {"problem": "binary", "join_key": ""},
+        "column 'y': class 1 has 100 rows (train 100, validation 0, test 0), but each part needs some; without a "
+        "join_key equal rows all go into one part"),
     "a feature in no table": ({"main": {"a": main_table([1])}, "other": {"b": "id,zip\n1,2\n"}}, TWO,
         "column 'age': is in none of the tables main, other; they have id, amount, kind, y, zip"),
     "a feature in two tables": (

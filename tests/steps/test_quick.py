@@ -117,3 +117,14 @@ def test_both_ways_agree_on_any_rows(
     found = Quick(model).matrix(body, kind)
     if found is not None:
         assert bits(found) == bits(slowly(model, body, kind))
+
+
+@pytest.mark.parametrize("header", ["Kind,State", "kind , state", "KIND,STATE"])
+def test_a_header_that_is_not_quite_the_models_is_never_taken_for_a_row_of_categories(header: str) -> None:
+    columns = tuple(Column(name, "categorical", ("a", "b")) for name in ("kind", "state"))
+    model = FeatureTransform("m", "binary", "label", ("",), columns)
+
+    assert Quick(model).matrix(f"{header}\na,b\n", CSV) is None
+    with pytest.raises(PayloadError, match="unknown column"):
+        parse(f"{header}\na,b\n", CSV, names=model.names)
+    assert Quick(model).matrix("a,b\n", CSV) is not None

@@ -118,6 +118,11 @@ def test_each_part_has_its_heading_and_parts_without_content_have_none() -> None
     assert "Threshold and costs" not in page("ages")
 
 
+def test_the_page_tells_which_class_it_calls_positive() -> None:
+    assert "<tr><td>positive</td><td>1, yes or true</td></tr><tr><td>negative</td>" in page("first").replace("\n", "")
+    assert "<td>positive</td>" not in page("grades") + page("ages")
+
+
 def test_metrics_come_with_their_intervals() -> None:
     assert re.search(r'<tr><td>AUC: .*?</td><td class="n">0\.8\d\d</td><td class="n">0\.7\d\d to 0\.8\d\d</td></tr>',
                      page("first"))  # fmt: skip

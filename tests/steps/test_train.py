@@ -222,6 +222,42 @@ def test_labels_too_large_to_be_squared_end_with_a_sentence(tmp_path: Path) -> N
     assert not (tmp_path / "model").exists()
 
 
+def trained_on(tmp_path: Path, unit: float) -> tuple[list[str], str]:
+    """The splits of a model of made-up numbers in this unit, and what its training printed."""
+    data = tmp_path / f"{unit}" / "data" / "abalone"
+    data.mkdir(parents=True)
+    rows = [f"M,{n % 11},{n % 7},{n},1,1,1,1,{(3 * (n % 11) + n % 7 + 30) / 8 * unit!r}\n" for n in range(300)]
+    (data / "a.csv").write_text("".join(rows))
+    keyed = {"join_key": "height", "numeric": ["length", "diameter"]}  # without it the label decides on the parts too
+    spec = write_spec(tmp_path, **{**ABALONE, **keyed})
+    parts, model = data.parent.parent / "parts", data.parent.parent / "model"
+    passed(step(CODE / "preprocess.py", "--data", data.parent, "--output", parts, "--spec", spec))
+    channels = [f"--{name}={parts / name}" for name in ("train", "validation", "features")]
+    printed = passed(step(CODE / "train.py", *channels, "--model-dir", model, "--num_round", 30))
+    trees = learner(model)["gradient_booster"]["model"]["trees"]
+    return [str(tree["split_indices"]) for tree in trees], printed
+
+
+def test_the_unit_of_the_label_makes_no_difference_to_what_is_learned(tmp_path: Path) -> None:
+    splits, printed = trained_on(tmp_path, 1.0)
+    tiny, printed_tiny = trained_on(tmp_path, 2.0**-36)
+
+    assert tiny == splits
+    error, error_tiny = (float(printing.rpartition("validation-rmse:")[2]) for printing in (printed, printed_tiny))
+    assert error_tiny == pytest.approx(error * 2.0**-36, rel=1e-4)
+
+
+def test_labels_too_close_together_to_be_squared_end_with_a_sentence(tmp_path: Path) -> None:
+    data = tmp_path / "data" / "abalone"
+    data.mkdir(parents=True)
+    (data / "a.csv").write_text("".join(f"M,{n},1,1,1,1,1,1,{n % 7}e-20\n" for n in range(200)))
+    spec = write_spec(tmp_path, **{**ABALONE, "join_key": ""})
+    passed(step(CODE / "preprocess.py", "--data", data.parent, "--output", tmp_path / "parts", "--spec", spec))
+    channels = [f"--{name}={tmp_path / 'parts' / name}" for name in ("train", "validation", "features")]
+    [found] = errors_of([("train", [*channels, "--model-dir", str(tmp_path / "model")])])
+    assert found.startswith("column 'rings': the numbers of the validation part differ by 2.2e-20 only ")
+
+
 def test_a_folder_without_parts_ends_with_a_sentence(run: Run, tmp_path: Path) -> None:
     assert errors(run, [["--train", str(tmp_path)]]) == [
         f"{tmp_path} holds no .parquet file; it must come from the Preprocess step"

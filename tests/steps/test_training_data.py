@@ -54,11 +54,13 @@ training_data.Batch = real
 found["types"] = [type(large).__name__, type(EncodedPart(small / "train", transform).matrix(threads=1)).__name__]
 found["shape"] = [large.num_row(), large.num_col()]
 scores = []
-for limit in (0, 2**29):
-    one, other = (EncodedPart(small / name, transform, small_bytes=limit) for name in ("train", "validation"))
+for limit, weight in ((0, 1.0), (2**29, 1.0), (0, 2.0**40)):
+    one = EncodedPart(small / "train", transform, small_bytes=limit, weight=weight)
+    other = EncodedPart(small / "validation", transform, small_bytes=limit)
     trained = train.train(one, other, transform, Hyperparameters(num_round=40, subsample=1.0), talk=False)
     scores.append(trained.booster.inplace_predict(transform.encode(parts.read(folder / "test", transform.names))))
 found["difference"] = float(np.median(np.abs(scores[0] - scores[1])))
+found["difference by weight"] = float(np.abs(scores[0] - scores[2]).max())
 found["deviation"] = float(np.std(scores[0]))
 try:
     EncodedPart(small / "validation", transform, share=(0, 10**6)).matrix(threads=1)
@@ -102,6 +104,10 @@ def test_of_a_large_part_one_batch_exists_at_a_time() -> None:
 
 def test_both_ways_make_about_the_same_model() -> None:
     assert found()["difference"] < 0.1 * found()["deviation"]
+
+
+def test_a_weight_of_all_rows_alike_makes_no_difference_to_labels_of_a_usual_size() -> None:
+    assert found()["difference by weight"] < 0.01 * found()["deviation"]
 
 
 def test_more_instances_than_rows_end_with_a_sentence() -> None:

@@ -88,6 +88,8 @@ def test_what_preprocess_reads_is_let_through(content: str | bytes) -> None:
         (GOOD.encode("cp949"), "encoding", r"CP949 \(EUC-KR\).*iconv -f CP949 -t UTF-8"),
         (GOOD.encode("euc-kr"), "encoding", r"CP949 \(EUC-KR\)"),
         (GOOD.replace("없음", "café").encode("cp1252"), "encoding", "windows-1252"),
+        (GOOD.replace("없음", "21°C").encode("cp1252"), "encoding", "windows-1252"),
+        (GOOD.replace("없음", "21℃").encode("cp949"), "encoding", "CP949"),
         (GOOD.encode() + b"3,0,\x81,\n4,0,\x82,\n", "encoding", "byte 0x81 at position 72"),
         (GOOD.replace("contact", "연락").encode("cp949"), "encoding", "CP949"),
         (GOOD.replace(",", ";"), "delimiter", "semicolons"),

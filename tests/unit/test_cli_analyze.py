@@ -168,6 +168,14 @@ def test_a_file_lacking_columns_is_refused_with_what_it_has(tmp_path: Path) -> N
         read(file(tmp_path, "0,1,F,Seoul,1"), label="fraud")
 
 
+def test_names_that_differ_by_capitals_or_blanks_are_the_models_as_in_a_run(tmp_path: Path) -> None:
+    found = read(file(tmp_path, "1,2,F,Seoul,9", header="Y, X,sex , region,id"))
+
+    assert found.header == ["y", "x", "sex", "region", "id"]
+    with pytest.raises(MillraceError, match="lacks x; its first line names: y, X, X "):
+        read(file(tmp_path, "1,2,2,F,Seoul", header="y,X,X ,sex,region"))
+
+
 def test_delimiter_encoding_and_absent_header_are_coped_with(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("1;2.5;남;서울\n0;3;여;부산\n".encode("cp949"))
@@ -193,8 +201,8 @@ def test_what_is_written_holds_the_rows_their_answers_and_every_refused_row(tmp_
     tally.close()
 
     table = pq.read_table(tmp_path / "rows")
-    assert table.column_names == ["x", "sex", "region", "y", "answer score", "answer decision"]
-    assert table["answer score"].to_pylist() == [float(text) for text in table["x"].to_pylist()]
+    assert table.column_names == ["x", "sex", "region", "y", "answer, score", "answer, decision"]
+    assert table["answer, score"].to_pylist() == [float(text) for text in table["x"].to_pylist()]
     facts = tally.facts()
     assert (facts["read"], facts["answered"], facts["refused"]) == (100, 90, 10)
     assert facts["versions"] == {"m/3": 90}
@@ -205,10 +213,25 @@ def test_what_is_written_holds_the_rows_their_answers_and_every_refused_row(tmp_
     assert sum(facts["latency"]["row"]["counts"]) == 90
 
 
+def test_a_column_may_be_called_like_an_answer(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = file(tmp_path, *["1,0.5,F,high"] * 3, header="y,x,sex,answer score")
+    labelled = LabelledFile(path, Columns(["x", "sex"], "y", ["answer score"]), label="y")
+    answers = AnswerFile(tmp_path / "rows", features=COLUMNS.features, label="y", others=["answer score"])
+    for found in scorer(Runtime()).score(labelled):
+        answers.write(found)
+    answers.close()
+
+    table = pq.read_table(tmp_path / "rows")
+    assert table["answer score"].to_pylist() == ["high"] * 3
+    assert table["answer, score"].to_pylist() == [0.5] * 3
+
+
 def test_the_answers_of_every_kind_of_model_become_columns() -> None:
-    assert flat({"prediction": 9.5}) == [("answer prediction", 9.5)]
+    assert flat({"prediction": 9.5}) == [("answer, prediction", 9.5)]
     several = {"scores": {"a": 0.7, "나": 0.3}, "decision": "a"}
-    assert flat(several) == [("answer a", 0.7), ("answer 나", 0.3), ("answer decision", "a")]
+    assert flat(several) == [("answer, a", 0.7), ("answer, 나", 0.3), ("answer, decision", "a")]
 
 
 def test_percentiles_are_exact_to_two_in_a_hundred() -> None:

@@ -44,6 +44,15 @@ def test_a_common_column_that_is_not_unique_is_told(tmp_path: Path) -> None:
         propose(tmp_path, CLAIMS, {**PEOPLE, "policy_id": several})
 
 
+def test_rows_without_a_key_are_told(tmp_path: Path) -> None:
+    gaps = [*["", "NA"], *range(2, ROWS)]
+
+    with pytest.raises(MillraceError, match=r"has 298 values in the 300 rows of people\.csv, and 2 have none"):
+        propose(tmp_path, CLAIMS, {**PEOPLE, "policy_id": gaps})
+    with pytest.raises(MillraceError, match=r"300 rows of people\.csv have 298 values of it, and 2 have none"):
+        propose(tmp_path, CLAIMS, {**PEOPLE, "policy_id": gaps}, key="policy_id")
+
+
 def test_several_possible_keys_are_asked_about(tmp_path: Path) -> None:
     one = {"a": range(ROWS), "b": range(ROWS), **CLAIMS}
     other = {"a": range(ROWS), "b": range(ROWS), "age": amounts(seed=4)}
@@ -54,8 +63,22 @@ def test_several_possible_keys_are_asked_about(tmp_path: Path) -> None:
 
 
 def test_keys_that_never_meet_are_told(tmp_path: Path) -> None:
-    with pytest.raises(MillraceError, match=r"only 0% of the keys"):
-        propose(tmp_path, CLAIMS, {**PEOPLE, "policy_id": range(1000, 1000 + ROWS)})
+    padded = [f"{number:06d}" for number in range(ROWS)]
+
+    with pytest.raises(
+        MillraceError, match=r"only 0% of the keys of the first .such as '0'. are in .*such as '000000'"
+    ):
+        propose(tmp_path, CLAIMS, {**PEOPLE, "policy_id": padded})
+
+
+def test_rows_that_find_no_partner_are_told(tmp_path: Path) -> None:
+    some = {name: list(column)[30:] for name, column in PEOPLE.items()}
+
+    assert not any("has no row for" in line for line in propose(tmp_path, CLAIMS, PEOPLE).watch)
+    assert (
+        "people.csv has no row for 30 of the 300 rows of claims.csv (10.0%): they are not used, and more than 50 % of "
+        "them end a run"
+    ) in propose(tmp_path, CLAIMS, some).watch
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,8 @@ def test_a_wish_that_cannot_be_is_refused(tmp_path: Path, wishes: dict[str, str]
         ("label", ["a", "b", "c"], "multiclass"),
         ("label", ["0", "1", "2"], "multiclass"),
         ("rings", ["4", "5", "9"], "regression"),
+        ("불량수", ["0", "1", "2"], "regression"),
+        ("목표 변수", ["0", "1", "2"], "multiclass"),
         ("label", [f"{number / 7:.3f}" for number in range(30)], "regression"),
         ("label", [str(number) for number in range(30)], "regression"),
         ("label", ["1.0", "2.0", "3.0"], "multiclass"),
@@ -150,7 +152,28 @@ def test_a_class_called_none_is_a_class(tmp_path: Path) -> None:
     proposal = propose(tmp_path, {"width": amounts(), "불량유형": labels(names=("없음", "긁힘", "찍힘"))})
 
     assert proposal.label.classes == ("긁힘", "없음", "찍힘")
+    assert any(line.startswith("'없음' (") and "take its rows out" in line for line in proposal.assumed)
     assert "없음" not in proposal.missing
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("No", "Yes", "yes", "YES"), "'YES' and 'Yes' and 'yes'"),
+        (("Y", "N", "Y "), "'Y' and 'Y '"),
+        (("0", "1", "1.0"), "'1' and '1.0'"),
+        (("정상", "이상 있음", "이상  있음"), "'이상  있음' and '이상 있음'"),
+    ],
+)
+def test_classes_that_differ_only_in_how_they_are_written_are_asked_about(
+    tmp_path: Path, names: tuple[str, ...], told: str
+) -> None:
+    columns = {"width": amounts(), "churn": labels(names=names)}
+
+    with pytest.raises(MillraceError, match=f"differ only in how they are written .{told}.: write them alike, or say"):
+        propose(tmp_path, columns)
+
+    assert set(propose(tmp_path, columns, problem="multiclass").label.classes) == set(names)
 
 
 def test_rows_without_a_label_are_counted_and_told(tmp_path: Path) -> None:
@@ -175,12 +198,23 @@ def test_a_column_named_like_the_label_that_has_one_value_is_told(tmp_path: Path
         propose(tmp_path, {"fraud": ["0"] * ROWS, "width": amounts(), "colour": colours()})
 
 
-def test_a_class_with_few_rows_is_told(tmp_path: Path) -> None:
-    label = ["yes"] * 12 + ["no"] * (ROWS - 12)
+@pytest.mark.parametrize(("rare", "common"), [("yes", "no"), ("no", "yes")])
+def test_a_class_with_few_rows_is_told(tmp_path: Path, rare: str, common: str) -> None:
+    label = [rare] * 12 + [common] * (ROWS - 12)
 
-    assert any(
-        "classes with few rows ('yes' 12)" in line for line in propose(tmp_path, {"w": amounts(), "label": label}).watch
-    )
+    watch = propose(tmp_path, {"w": amounts(), "label": label}).watch
+
+    assert any(f"classes with few rows ('{rare}' 12)" in line for line in watch)
+
+
+def test_of_many_classes_with_few_rows_those_with_the_fewest_are_told(tmp_path: Path) -> None:
+    label = [f"c{max(number % 20, number % 7)}" for number in range(ROWS)]
+
+    [told] = [line for line in propose(tmp_path, {"w": amounts(), "label": label}).watch if "few rows" in line]
+
+    assert told.count("'c") == 6
+    assert " and 14 more)" in told
+    assert told.startswith("classes with few rows ('c0' 3, ")
 
 
 def test_nothing_to_learn_from_is_told_with_the_reasons(tmp_path: Path) -> None:
@@ -203,3 +237,38 @@ def test_the_table_that_holds_the_label_becomes_the_base(tmp_path: Path) -> None
 )
 def test_words_tell_the_positive_class(one: str, other: str, found: str | None) -> None:
     assert positive(one, other) == positive(other, one) == found
+
+
+def test_rows_that_come_often_are_told_unless_they_have_a_key(tmp_path: Path) -> None:
+    columns = {"row": range(ROWS), "colour": colours(), "churn": labels()}
+    few = {name: columns[name] for name in ("colour", "churn")}
+
+    sparse = {"width": [*[""] * 10, *amounts(ROWS - 10)], "churn": ["yes"] * 10 + labels(ROWS - 10)}
+
+    assert any(line.startswith("300 of 300 rows are equal to others, one of") for line in propose(tmp_path, few).watch)
+    assert any("rows are equal to others, one of them 10 times" in line for line in propose(tmp_path, sparse).watch)
+    assert not any("equal to others" in line for line in propose(tmp_path, columns, key="row").watch)
+    assert not any("equal to others" in line for line in propose(tmp_path, {**few, "width": amounts()}).watch)
+
+
+def test_blanks_around_classes_and_categories_are_told(tmp_path: Path) -> None:
+    columns = {
+        "width": amounts(),
+        "colour": [f" {colour}" for colour in colours()],
+        "churn": labels(names=(" N", " Y")),
+    }
+
+    proposal = propose(tmp_path, columns)
+
+    assert proposal.label.classes == (" N", " Y")
+    assert any(
+        line.startswith("values of churn, colour have blanks around them, such as ' N'") for line in proposal.watch
+    )
+
+
+def test_a_file_with_too_many_rows_of_other_lengths_is_told_to_end_its_run(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"width": amounts(), "churn": labels()})
+    path.write_text(path.read_text() + "1,2,3\n" * 20)
+
+    assert "t.csv: 20 rows do not have 2 fields" in infer([read(path)], Wishes()).watch[0]
+    assert "this file has more: clean it first" in infer([read(path)], Wishes()).watch[0]

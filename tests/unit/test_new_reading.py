@@ -38,6 +38,23 @@ def test_windows_1252_is_found(tmp_path: Path) -> None:
     assert read(path).dialect.encoding == "windows-1252"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("windows-1252", "Temp (°C)"),
+        ("windows-1252", "Größe (µm)"),
+        ("windows-1252", "Fläche m²"),
+        ("cp949", "Temp(℃)"),
+        ("cp949", "Size(㎡)"),
+        ("cp949", "㈜ABC ±0.1㎛"),
+    ],
+)
+def test_signs_of_units_alone_tell_the_encoding_too(tmp_path: Path, encoding: str, name: str) -> None:
+    table = read(write(tmp_path / "t.csv", {name: amounts(), "n": colours()}, encoding=encoding))
+
+    assert (table.dialect.encoding, table.names) == (encoding, (name, "n"))
+
+
 def test_an_encoding_that_shows_late_is_found_too(tmp_path: Path) -> None:
     rows = 120_000
     columns = {"n": [f"{number:08d}" for number in range(rows)], "x": ["a" * 10] * (rows - 1) + ["서울특별시"]}
@@ -108,6 +125,16 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
         read(path)
 
 
+def test_names_that_differ_by_capitals_alone_are_kept_apart_as_long_as_no_blank_hides_which_is_meant(
+    tmp_path: Path,
+) -> None:
+    exact = {"Age": amounts(), "age": amounts(seed=4)}
+    assert read(write(tmp_path / "t.csv", exact)).names == ("Age", "age")
+
+    with pytest.raises(MillraceError, match="the columns 'AGE' and 'Age' and 'age' differ only by capitals or blanks"):
+        read(write(tmp_path / "t.csv", {**exact, "AGE ": amounts(seed=5)}))
+
+
 def test_rows_of_another_length_are_counted_apart(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", {"a": colours(), "b": amounts()})
     path.write_text(path.read_text() + "red\nred,1,2\n\n")
@@ -135,6 +162,13 @@ def test_rows_of_another_length_are_counted_apart(tmp_path: Path) -> None:
         ("a,b\n".encode("utf-32"), "is in UTF-32"),
         ("a,b\n1,2\n".encode("utf-16-le") * 60, "is in UTF-16 without a byte order mark"),
         (b"a\xff,b\x81\n" * 60, "encoding that was not recognised"),
+        ("이름,값\n".encode() + "가나,1\n".encode() * 30 + b"\xff\xfe,2\n" * 2, "is UTF-8, but for 4 bytes or more"),
+        (b'[{"a": 1, "b": 2}]', "is JSON, not CSV"),
+        (b'{"a": 1, "b": 2}\n' * 60, "is JSON, not CSV"),
+        (b"<table>\n<tr><td>1</td></tr>\n" * 60, "is HTML or XML, not CSV"),
+        ("2025년 매출,,\na,b,c\n".encode() + b"1,2,3\n" * 60, "first line .'2025년 매출,,'. does not name the columns"),
+        (b"# exported 2025\na,b,c\n" + b"1,2,3\n" * 60, "first line .'# exported 2025'. does not name the columns"),
+        (b"sep=;\na;b;c\n" + b"1;2;3\n" * 60, "first line .'sep=;'. does not name the columns"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from features import MAX_CATEGORIES
 
 from millrace.new.uses import CATEGORICAL, NUMERIC, UNUSED
 from tests.new_lab import ROWS, amounts, colours, labels, propose, use
@@ -42,6 +43,13 @@ def some(*values: object) -> list[object]:
         ("compact", some(20260301, 20260302, 20251231), UNUSED, "a date"),
         ("가입일", some("2026년 3월 1일", "2026년 12월 31일"), UNUSED, "a date"),
         ("same", some("A"), UNUSED, r"every row has the same value \('A'\)"),
+        ("기준년월", some(202401, 202402, 202412), UNUSED, r"a date \(202401\)"),
+        ("timestamp", some("2026. 3. 1. 오후 3:20:11", "2026. 3. 2. 오전 3:20:11"), UNUSED, "a date"),
+        ("count of rooms", some(202401, 202413), NUMERIC, ""),
+        ("age", some("34세", "35세", "61세"), CATEGORICAL, r"numbers with a unit \('34세'\)"),
+        ("profit", some("(1,234)", "5,100"), CATEGORICAL, "numbers written for people"),
+        ("휴대폰", some(1012345678, 1022345678, 1032345678), CATEGORICAL, "a code by its name"),
+        ("전화 횟수", some(1, 2, 3), NUMERIC, ""),
         ("gone", some(""), UNUSED, "no values at all"),
         ("won", [f"{number},{number % 10}00원" for number in range(1, ROWS + 1)], UNUSED, "written for people"),
         ("a,b", colours(), UNUSED, "a comma"),
@@ -134,3 +142,21 @@ def test_a_good_feature_is_no_leak(tmp_path: Path) -> None:
 
     assert [use.column for use in proposal.of_role(NUMERIC)] == ["risk"]
     assert not proposal.watch
+
+
+def test_categories_that_differ_only_in_how_they_are_written_are_told(tmp_path: Path) -> None:
+    columns = {"width": amounts(), "city": ["부산", "부산 ", "서울"] * 100, "label": labels()}
+
+    told, blanks = propose(tmp_path, columns).watch
+
+    assert blanks.startswith("values of city have blanks around them, such as '부산 '; blanks count, so requests need")
+    assert told == "city: '부산' and '부산 ' are different categories; write them alike if they mean the same"
+
+
+def test_categories_that_the_model_does_not_tell_apart_are_told(tmp_path: Path) -> None:
+    at_most = use(tmp_path, "area", [f"area {number % MAX_CATEGORIES}" for number in range(600)])
+    more = use(tmp_path, "area", [f"area {number % (MAX_CATEGORIES + 20)}" for number in range(600)])
+
+    assert (at_most.role, at_most.why) == ("categorical", "")
+    assert more.role == "categorical"
+    assert more.why == "of its 70 values the model tells the 50 most frequent apart, no others"

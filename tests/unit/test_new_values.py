@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 
 import pytest
@@ -37,6 +38,11 @@ def test_leading_zeros_and_very_long_digit_strings_are_codes(text: str) -> None:
         "€ 12",
         "12만원",
         "-$5",
+        "(1,234)",
+        "△5.1",
+        "▲1,200",
+        "12 345",
+        "1'234'567.5",
     ],
 )
 def test_numbers_written_for_people_are_told_apart(text: str) -> None:
@@ -58,6 +64,18 @@ def test_numbers_written_for_people_are_told_apart(text: str) -> None:
         "2026-03-01 12:30:45.123+09:00",
         "31/12/2025",
         "12/31/2025",
+        "2026. 3. 1. 오후 3:20:11",
+        "2026-03-01 오전 9:05",
+        "26-03-01",
+        "26.3.1",
+        "01.03.26",
+        "12/31/25",
+        "2026-03",
+        "2026년 3월",
+        "13-Jan-24",
+        "13 January 2024",
+        "Jan 5, 2024",
+        "January 5th 2024",
     ],
 )
 def test_dates_are_dates(text: str) -> None:
@@ -65,14 +83,42 @@ def test_dates_are_dates(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-13-01", "2026-02-30", "abc", "25/50", "1_000", "nan", "inf", "1e999", "A1", "서울", "1.2.3"]
+    "text",
+    [
+        "2026-13-01",
+        "2026-02-30",
+        "abc",
+        "25/50",
+        "1_000",
+        "nan",
+        "inf",
+        "1e999",
+        "A1",
+        "서울",
+        "1.2.3",
+        "2026-13",
+        "32-Jan-24",
+        "-",
+        "3F",
+    ],
 )
 def test_everything_else_is_text(text: str) -> None:
     assert kind_of(text) == TEXT
 
 
-@pytest.mark.parametrize(("text", "expected"), [("20260301", True), ("20261301", False), ("2026031", False)])
-def test_eight_digits_may_be_a_day(text: str, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20260301", True),
+        ("20261301", False),
+        ("2026031", False),
+        ("202603", True),
+        ("202613", False),
+        ("20260301235959", True),
+        ("20260301246060", False),
+    ],
+)
+def test_digits_may_be_a_day_a_month_or_a_time(text: str, expected: bool) -> None:
     assert compact_date(text) is expected
 
 
@@ -92,6 +138,27 @@ def test_every_day_is_a_date_in_each_form(day: date) -> None:
 
     assert {kind_of(form) for form in forms} == {DATE}
     assert compact_date(f"{day:%Y%m%d}")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("34세", "세"), ("2.5 kg", "kg"), ("1,200명", "명"), ("12", ""), ("A12", ""), ("12 monkeys", "")]
+)
+def test_a_number_may_have_a_unit(text: str, unit: str) -> None:
+    assert values.unit_of(text) == unit
+
+
+@pytest.mark.parametrize(
+    ("texts", "groups"),
+    [
+        (["Yes", "yes", "no"], [("Yes", "yes")]),
+        (["a", "a ", " A"], [(" A", "a", "a ")]),
+        (["1", "1.0", "01", "2"], [("1", "1.0")]),
+        (["12345678901234567", "12345678901234568"], []),
+        (["가", unicodedata.normalize("NFD", "가")], [(unicodedata.normalize("NFD", "가"), "가")]),
+    ],
+)
+def test_texts_may_differ_only_in_how_they_are_written(texts: list[str], groups: list[tuple[str, ...]]) -> None:
+    assert values.alike(texts) == groups
 
 
 @pytest.mark.parametrize("text", ["", "NA", "?", "-", "없음", "미상", "None", "  ", " NA "])

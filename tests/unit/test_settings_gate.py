@@ -51,6 +51,7 @@ def _told(problems: list[Problem]) -> list[str]:
             {"rmse_ceiling": 1500, "min_support": 100, "confidence": 0.99},
             GateSettings("rmse", "RmseCeiling", 1500.0, 100, 0.99),
         ),
+        (REGRESSION, {"rmse_ceiling": 2.91e14}, GateSettings("rmse", "RmseCeiling", 2.91e14, 10, 0.9)),
     ],
 )
 def test_each_problem_has_its_metric(problem: str, values: dict[str, Any], expected: GateSettings) -> None:
