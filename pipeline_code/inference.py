@@ -5,7 +5,8 @@ A row's answer depends on the problem: {"score": 0.12, "decision": 1} (binary), 
 values in this order, those of the classes in the order of the settings. MODEL_VERSION is told with them, as a field
 (not in a CSV) and as a header. `Accept: application/json; explain=true` adds {"explanation": ...}, see explain.py.
 
-media.py, payload.py     what a request holds and wants; quick.py the same for what is as it should be
+media.py, payload.py     what a request holds and wants
+quick.py, quick_csv.py   the same for what is as it should be
 answers.py, explain.py   what is answered
 model_check.py           whether the files may be loaded; golden.py whether they answer as they did
 

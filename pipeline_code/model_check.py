@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 DIGESTS = "digests.json"
 CODE = (
     "answers", "explain", "features", "golden", "inference", "media", "model_check", "payload", "predictor", "quick",
-    "threshold",
+    "quick_csv", "threshold",
 )  # fmt: skip
 CHECKED = ("model.json", "features.json", "decision.json", "golden.json", *(f"code/{name}.py" for name in CODE))
 NO_DIGEST = "none"

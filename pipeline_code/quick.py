@@ -2,7 +2,6 @@
 
 Only what needs no second look is taken, and that in as few steps as Python allows: `matrix` answers None to all else,
 which payload.py and features.py then read and judge. What both take they turn into the same numbers.
-Standard library and numpy only, because the endpoint imports it at start.
 """
 
 from __future__ import annotations
@@ -15,14 +14,18 @@ from operator import itemgetter, methodcaller
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from features import LARGEST, Column, FeatureTransform
 from media import CSV, JSON_LINES, PayloadError, given
 from numpy.typing import NDArray
 from payload import CONSTANTS, DECODER, folded
+from quick_csv import LongCsv
 
 FEW = 24
 """Up to so many rows are put together value by value; numpy's calls would cost more."""
-LONGEST_LINE = 1 << 17
+LONG = 1 << 15
+"""A CSV of more characters is left to Arrow; of fewer its calls would cost more."""
+SPACES = " \t\r\n"
 NUMBERS, TEXTS = frozenset((float, int, type(None))), frozenset((str, type(None)))
 
 Matrix: TypeAlias = "NDArray[np.float32]"
@@ -42,6 +45,7 @@ class Quick:
 
     def __init__(self, transform: FeatureTransform) -> None:
         self.names = transform.names
+        self._wanted = frozenset(transform.names)
         self._known = frozenset((*transform.names, *transform.ignored))
         self._folded = frozenset(map(folded, self._known))
         self._missing = frozenset(transform.missing)
@@ -56,6 +60,7 @@ class Quick:
             for codes, table in zip(self._codes, self._tables, strict=True)
         ]
         self._unknown = [tuple(table[-1].tolist()) for table in self._tables]
+        self._long_csv = LongCsv(transform, self._codes, self._tables)
 
     def _codes_of(self, column: Column) -> Codes | None:
         if column.kind == "numeric":
@@ -76,33 +81,32 @@ class Quick:
             if kind == CSV:
                 return self._csv(text, header)
             return self._json(*(_lines(text) if kind == JSON_LINES else (text, None)))
-        except (ValueError, KeyError, OverflowError, RecursionError, PayloadError):
+        except (ValueError, KeyError, OverflowError, RecursionError, PayloadError, pa.ArrowException):
             return None
 
     def _csv(self, text: str, header: bool | None) -> Matrix | None:
-        if '"' in text or "\0" in text or text.startswith("\ufeff"):
+        if '"' in text or "\0" in text or "\ufeff" in text or text.isspace():
             return None
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        lines = [line for line in text.split("\n") if line]
-        if "\r" in text or not lines or max(map(len, lines)) > LONGEST_LINE:
+            if "\r" in text:
+                return None
+        text = text.lstrip("\n")
+        names, first = self.names, tuple(_first_line(text).split(","))
+        titled = bool(header) or (header is None and not self._known.isdisjoint(first))
+        if header is None and not titled and folded(first[0]) in self._folded:
             return None
-        names = self.names
-        first = lines[0].split(",")
-        if header or (header is None and not self._known.isdisjoint(first)):
-            names = tuple(first)
-            del lines[0]
-        elif header is None and folded(first[0]) in self._folded:
-            return None
+        if titled and first != names:
+            names = first
+            if len(set(names)) < len(names) or not self._wanted <= set(names) <= self._known:
+                return None
+        if len(text) > LONG:
+            return self._long_csv.matrix(text, names, titled=titled)
+        lines = [line for line in text.split("\n") if line][titled:]
         if not lines or set(map(_commas, lines)) != {len(names) - 1}:
             return None
         fields = ",".join(lines).split(",")
-        if names == self.names:
-            places: Sequence[int] = range(len(names))
-        elif len(set(names)) == len(names) and self._known.issuperset(names):
-            places = [names.index(name) for name in self.names]
-        else:
-            return None
+        places: Sequence[int] = range(len(names)) if names is self.names else [names.index(name) for name in self.names]
         columns = [fields[place :: len(names)] for place in places]
         return self._few(list(zip(*columns, strict=True))) if len(lines) <= FEW else self._many(columns)
 
@@ -217,9 +221,14 @@ def _is_number(text: str) -> bool:
         return False
 
 
+def _first_line(text: str) -> str:
+    end = text.find("\n")
+    return text if end < 0 else text[:end]
+
+
 def _lines(text: str) -> tuple[str, int]:
     """The lines as one list, and how many they are. Each must be an object of its own."""
-    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    lines = [line for line in (each.strip(SPACES) for each in text.split("\n")) if line]
     if not all(line[0] == "{" and line[-1] == "}" for line in lines):
         raise ValueError("a line is no object")
     return f"[{','.join(lines)}]", len(lines)

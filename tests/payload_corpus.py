@@ -116,6 +116,10 @@ def _csv(names: Sequence[str]) -> list[Case]:
         Case("a million columns", b"1," * 1_000_000, CSV, 400, "1000001 fields given, 11 needed"),
         Case("a million lines", b"1\n" * 1_000_000, CSV, 400, "1 fields given, 11 needed"),
         Case("a formula", _line(names, num_injuries="=1+1").encode(), CSV, 400, "'=1+1' is no number"),
+        Case("many rows, the last number bad", f"{line}\n".encode() * 2000 + _line(names, num_injuries="nan").encode(),
+             CSV, 400, "'nan' is no number"),
+        Case("many rows, the last one short", f"{line}\n".encode() * 2000 + b"1,2", CSV, 400,
+             "2 fields given, 11 needed"),
         Case("JSON called CSV", _row(), CSV, 400, " is no number"),
     ]  # fmt: skip
 

@@ -11,13 +11,14 @@ from features import Column, DataError, FeatureTransform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from payload import PayloadError, parse
-from quick import FEW, Quick
+from quick import FEW, LONG, Quick
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 COLUMNS = (
     Column("amount", "numeric"), Column("kind", "categorical", ("", "a", "나")), Column("rate", "numeric"),
     Column("state", "categorical", ("WA", "OR")), Column("empty", "categorical", ()),
 )  # fmt: skip
+NAMES = tuple(column.name for column in COLUMNS)
 
 
 def transform(*missing: str, columns: tuple[Column, ...] = COLUMNS) -> FeatureTransform:
@@ -73,11 +74,54 @@ def test_what_is_as_it_should_be_is_taken_and_gives_the_same_bits(count: int, bo
         ("1_0,a,1,OR,x", CSV),
         ("nan,a,1,OR,x", CSV), ("1,a,inf,OR,x\n" * 50, CSV), ("amount,amount\n1,2", CSV), ("[]", JSON), ("3", JSON),
         (f"{json.dumps(ROW)},{json.dumps(ROW)}\n" + '{"amount": [{}\n{}]}', LINES),
+        (json.dumps(ROW) + "\n\u00a0" + json.dumps(ROW), LINES), (json.dumps(ROW) + "\x1c", LINES), ("\n" * LONG, CSV),
     ],
 )  # fmt: skip
 def test_all_else_is_left_to_the_way_that_judges(body: str, kind: str) -> None:
     assert Quick(transform("NA", "")).matrix(body, kind) is None
     assert slowly(transform("NA", ""), body, kind) is None
+
+
+def test_a_csv_of_one_category_and_nothing_but_spaces_is_left_to_the_way_that_judges() -> None:
+    model = transform(columns=(Column("kind", "categorical", ("a",)),))
+    for spaces in (" ", "\t\n", "\n\u2028" + "\n" * LONG):
+        assert Quick(model).matrix(spaces, CSV) is None
+        assert slowly(model, spaces, CSV) is None
+
+
+@pytest.mark.parametrize("missing", [("NA", ""), ()])
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n"])
+@pytest.mark.parametrize("header", [(), ("rate", "label", "kind", "amount", "state", "empty"), NAMES])
+def test_a_csv_longer_than_the_readers_blocks_gives_the_same_bits(
+    header: tuple[str, ...], end: str, missing: tuple[str, ...]
+) -> None:
+    values = {"amount": ["1.5", "-2e-3", " 7", ".1"], "kind": ["a", "나", "", "b"], "rate": ["3", "0.1", "-0"],
+              "state": ["WA", "OR", "NA"], "empty": ["", "x"], "label": ["1", "no number"]}  # fmt: skip
+    values["amount"] += missing
+    names = header or NAMES
+    lines = [",".join(values[name][row % len(values[name])] for name in names) for row in range(100_000)]
+    body = end.join([",".join(header), *lines] if header else lines)
+    assert len(body) > 1 << 20
+    found = Quick(transform(*missing)).matrix(body, CSV)
+    assert found is not None
+    assert bits(found) == bits(slowly(transform(*missing), body, CSV))
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["1.5,a,7,OR", f"{LINE},1", "x,a,7,OR,x", "1_0,a,7,OR,x", "\uff11,a,7,OR,x", " NA ,a,7,OR,x", "nan,a,7,OR,x",
+     "inf,a,7,OR,x", "1e39,a,7,OR,x", "1e400,a,7,OR,x", "0x1,a,7,OR,x", " ", f"{'0' * (1 << 17)}{LINE}",
+     f'"{LINE}', f"1\0{LINE}", ",".join(NAMES)],
+)  # fmt: skip
+def test_a_long_csv_with_one_bad_row_is_left_to_the_way_that_judges(last: str) -> None:
+    body = f"{LINE}\n" * LONG + last
+    assert Quick(transform("NA", "")).matrix(body, CSV) is None
+    assert slowly(transform("NA", ""), body, CSV) is None
+
+
+@pytest.mark.parametrize("first", ["\ufeff", f"{','.join(NAMES)}\n\ufeff", f"{LINE}\r"])
+def test_what_arrow_would_skip_at_the_beginning_of_a_long_csv_is_left_to_the_way_that_judges(first: str) -> None:
+    assert Quick(transform("NA", "")).matrix(first + f"{LINE}\n" * LONG, CSV) is None
 
 
 def test_a_marker_that_is_a_number_too_leaves_everything_to_the_way_that_judges() -> None:
@@ -101,19 +145,20 @@ one = st.fixed_dictionaries(
 @given(
     rows=st.lists(one, min_size=1, max_size=3), times=st.sampled_from([1, 1, FEW]), ascii_only=st.booleans(),
     missing=st.sampled_from([("NA", ""), (), ("NaN",), ("나", "NA")]),
-    form=st.sampled_from(["list", "lines", "csv", "header"]),
+    form=st.sampled_from(["list", "lines", "csv", "header", "long csv", "long header"]),
 )  # fmt: skip
 def test_both_ways_agree_on_any_rows(
     rows: list[dict[str, Any]], times: int, ascii_only: bool, missing: tuple[str, ...], form: str
 ) -> None:
-    model, names, every = transform(*missing), [column.name for column in COLUMNS], rows * times
+    model, every = transform(*missing), rows * times
     if form == "list":
         body, kind = json.dumps(every, ensure_ascii=ascii_only), JSON
     elif form == "lines":
         body, kind = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in every), LINES
     else:
-        lines = [",".join("" if row[name] is None else str(row[name]) for name in names) for row in every]
-        body, kind = "\n".join([",".join(names), *lines] if form == "header" else lines), CSV
+        lines = [",".join("" if row[name] is None else str(row[name]) for name in NAMES) for row in every]
+        body, kind = "\n".join([",".join(NAMES), *lines] if "header" in form else lines), CSV
+        body += "\n" * LONG if "long" in form else ""
     found = Quick(model).matrix(body, kind)
     if found is not None:
         assert bits(found) == bits(slowly(model, body, kind))

@@ -36,6 +36,7 @@ INFERENCE_CODE = (
     "payload",
     "predictor",
     "quick",
+    "quick_csv",
     "threshold",
 )
 OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
