@@ -13,6 +13,7 @@ BENCHMARK := $(ENVIRONMENTS)/benchmark
 TOOLKIT := $(ENVIRONMENTS)/toolkit
 CHECKS := $(ENVIRONMENTS)/checks
 PARITY := $(ENVIRONMENTS)/parity
+PARITY_SERVER := $(PARITY)/environments/model-server
 PARITY_TOOLKIT := $(ENVIRONMENTS)/parity-toolkit
 PYTHONS := $(PYTHON) python3 python3.12 python3.13 python3.11
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -48,7 +49,7 @@ rollout: setup ## three accounts, a canary under load, a bad model and its alarm
 chaos: setup ## seeded histories of uploads in which everything goes wrong: make chaos SEEDS=200 FIRST_SEED=1
 	@$(BIN)/python tests/chaos --seeds $(SEEDS) --first $(FIRST_SEED) --where $(WHERE)
 
-parity: $(PARITY)/.packages $(PARITY_TOOLKIT)/.packages ## the step code's tests with exactly the image's packages, on its Python 3.12
+parity: $(PARITY)/.packages $(PARITY_SERVER)/.packages $(PARITY_TOOLKIT)/.packages ## the step code's tests with exactly the image's packages, on its Python 3.12
 	@$(PARITY)/bin/python -m pytest tests/steps tests/toolkit
 
 quality: setup ## how good the models are on the public data: make quality DATA=<folder with claims.csv, customers.csv, abalone.data>
@@ -129,6 +130,7 @@ $(BENCHMARK)/.packages: requirements-benchmark.lock
 $(TOOLKIT)/.packages: requirements-toolkit.lock
 $(CHECKS)/.packages: requirements-checks.lock
 $(PARITY)/.packages: requirements-parity.lock | $(PARITY)/bin/python
+$(PARITY_SERVER)/.packages: requirements-server.lock | $(PARITY)/bin/python $(PARITY_SERVER)/bin/python
 $(PARITY_TOOLKIT)/.packages: requirements-toolkit.lock | $(PARITY_TOOLKIT)/bin/python
 
 $(ENVIRONMENTS)/%/.packages: $(UV)
@@ -137,7 +139,7 @@ $(ENVIRONMENTS)/%/.packages: $(UV)
 	@$(UV_INSTALL) --python $(@D)/bin/python $(filter %.lock,$^)
 	@touch $@
 
-$(PARITY)/bin/python $(PARITY_TOOLKIT)/bin/python: | $(UV)
+$(PARITY)/bin/python $(PARITY_SERVER)/bin/python $(PARITY_TOOLKIT)/bin/python: | $(UV)
 	@for python in $(IMAGE_PYTHONS); do \
 		if "$$python" -c '$(IS_312)' 2> /dev/null; then \
 			exec $(UV) venv --quiet --python "$$python" $(@D)/..; \
