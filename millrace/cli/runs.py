@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,7 +70,7 @@ def watch(connection: Connection, arn: str) -> Run:
         while True:
             run = executions.read(connection, arn)
             steps = executions.steps(connection, arn)
-            progress.update(_rows(steps, notes))
+            progress.update(_rows(steps, notes, connection.now()))
             if run.over:
                 break
             time.sleep(connection.poll_seconds)
@@ -82,7 +82,7 @@ def show(connection: Connection, run: Run) -> Run:
     from millrace.cli import executions, job_notes
 
     steps = executions.steps(connection, run.arn)
-    for row in _rows(steps, job_notes.JobNotes(connection)):
+    for row in _rows(steps, job_notes.JobNotes(connection), connection.now()):
         screen.say(row.line(), screen.style_of(row.state))
     _end(connection, run, steps)
     return run
@@ -113,8 +113,7 @@ def _list(connection: Connection, model: str | None) -> None:
     if not entries:
         screen.say("No run yet. One starts by itself when every table has a file: `millrace drop FILE...`")
         return
-    now = datetime.now(UTC)
-    names = history.ids(found)
+    now, names = connection.now(), history.ids(found)
     screen.table(history.HEADER, [entry.cells(now, names) for entry in entries])
 
 
@@ -140,8 +139,7 @@ def _why(connection: Connection, steps: list[Step]) -> str:
     return textwrap.shorten(next(said, ""), LONGEST_REASON, placeholder=" ...")
 
 
-def _rows(steps: list[Step], notes: JobNotes) -> list[Row]:
-    now = datetime.now(UTC)
+def _rows(steps: list[Step], notes: JobNotes, now: datetime) -> list[Row]:
     return [Row(step.name, step.shown_state, step.seconds(now), notes.of(step)) for step in steps]
 
 
@@ -156,7 +154,7 @@ def _end(connection: Connection, run: Run, steps: list[Step]) -> None:
     put_aside.say(connection, run.id, steps if run.over else [])
     if run.over and (said := _verdict(connection, steps)):
         screen.say(f"  Verdict: {said}", screen.STRONG)
-    took = screen.duration(run.seconds(datetime.now(UTC)))
+    took = screen.duration(run.seconds(connection.now()))
     style = {"Succeeded": screen.GOOD, "Failed": screen.BAD}.get(run.state, screen.BUSY)
     screen.say(f"  {run.state} after {took}" if run.over else f"  {run.state} for {took}", style)
     if run.failure and not any(step.failure and step.failure in run.failure for step in steps):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from millrace.cli.log_lines import readable
@@ -16,7 +15,7 @@ def log(trigger: Any, *lines: str) -> None:
     if not logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
         logs.create_log_group(logGroupName=GROUP)
     logs.create_log_stream(logGroupName=GROUP, logStreamName="one")
-    now = int(time.time() * 1000)
+    now = int(trigger.now() * 1000)
     events = [{"timestamp": now, "message": line} for line in lines]
     logs.put_log_events(logGroupName=GROUP, logStreamName="one", logEvents=events)
 

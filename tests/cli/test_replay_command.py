@@ -90,7 +90,7 @@ def test_a_day_is_every_file_uploaded_on_it_that_is_still_there(trigger: Any) ->
 def test_a_day_of_many_files_is_sent_in_full(trigger: Any) -> None:
     for number in range(23):
         trigger.upload(f"raw/claims-fraud/claims/{number}.csv")
-    now = datetime.now(UTC).astimezone()
+    now = datetime.fromtimestamp(trigger.now(), UTC).astimezone()
 
     trigger.shell("replay", "day", now.strftime("%Y-%m-%d"))
 
@@ -99,7 +99,7 @@ def test_a_day_of_many_files_is_sent_in_full(trigger: Any) -> None:
 
 def test_a_day_without_files_is_told(trigger: Any) -> None:
     trigger.upload(KEY)
-    yesterday = (datetime.now(UTC).astimezone() - timedelta(days=2)).strftime("%Y-%m-%d")
+    yesterday = (datetime.fromtimestamp(trigger.now(), UTC).astimezone() - timedelta(days=2)).strftime("%Y-%m-%d")
 
     assert f"was uploaded on {yesterday}" in trigger.shell("replay", "day", yesterday).err
     assert trigger.messages() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 
@@ -88,7 +87,7 @@ def test_follow_without_anything_on_its_way_says_that_there_is_no_run(trigger: A
 
 def test_follow_tells_why_the_look_it_waited_for_started_nothing(trigger: Any) -> None:
     trigger.execution(trigger.run(trigger.file("claims/a.csv", "trained")))
-    trigger.wake(due=time.time() + 3600)
+    trigger.wake(due=trigger.now() + 3600)
 
     with trigger.shell.start("runs", "--follow") as following:
         assert "A run is about to start" in following.stdout.readline()
@@ -100,7 +99,7 @@ def test_follow_tells_why_the_look_it_waited_for_started_nothing(trigger: Any) -
 
 def test_follow_waits_for_the_run_that_is_due(trigger: Any) -> None:
     trigger.execution(trigger.run(trigger.file("claims/a.csv", "trained")))
-    trigger.wake(due=time.time() + 3600)
+    trigger.wake(due=trigger.now() + 3600)
 
     with trigger.shell.start("runs", "--follow") as following:
         assert "A run is about to start" in following.stdout.readline()

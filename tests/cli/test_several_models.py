@@ -81,7 +81,7 @@ def test_follow_waits_for_the_run_that_is_due_not_for_an_older_one_of_another_mo
     older = sagemaker.start_pipeline_execution(PipelineName="abalone")["PipelineExecutionArn"]
     while sagemaker.describe_pipeline_execution(PipelineExecutionArn=older)["PipelineExecutionStatus"] == "Executing":
         pass
-    two_models.wake(due=time.time() + 3600)
+    two_models.wake(due=two_models.now() + 3600)
 
     with two_models.shell.start("runs", "--follow") as following:
         assert "A run is about to start" in following.stdout.readline()

@@ -182,7 +182,7 @@ def test_a_functions_log_lines_tell_the_moved_time(lab: Lab) -> None:
     with lab.about_now() as within:
         invoke()
 
-    told = re.search(r"^\[ERROR\]\t(\S+)Z\t\S+\tseen$", lab.log, re.MULTILINE)
+    told = re.search(r"^\[ERROR\]\t(\S+)\.\d+Z\t\S+\tseen$", lab.log, re.MULTILINE)
     assert told, lab.log
     assert within(datetime.fromisoformat(told[1]).replace(tzinfo=UTC).timestamp())
 
