@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from millrace.cli import places, records, screen, serving
+from millrace.cli import accounts, places, records, screen, serving
 from millrace.cli.connect import Connection, Options
 from millrace.cli.history import moment
 from millrace.errors import MillraceError
@@ -18,7 +18,9 @@ SHOWN = 10
 KINDS = ("deployed", "blocked", "smoke", "back", "by")
 """How the names of records end: `<account>_deployed`, `<account>_smoke`, `<account>_back`, `<stage>_by`..."""
 SMOKE = "smoke test"
-FOLLOWING = ("approved", "blocked", "deployed", SMOKE, "promoted", "rolled back", "rejected")
+WORK = ("blocked", "deployed", SMOKE)
+"""What an account does with a version, in this order."""
+FOLLOWING = ("approved", *WORK, "promoted", *(f"{what} on a stage" for what in WORK), "rolled back", "rejected")
 STANDARD = ("Approved with `millrace approve`",)
 
 
@@ -73,8 +75,13 @@ def show(package: serving.Package) -> None:
 
 def entries(package: serving.Package) -> list[Entry]:
     """What the registry tells, in the order of time; it tells seconds, in which one thing may follow another."""
-    found = [*_recorded(package), *_rejected(package)]
-    return [_registered(package), *sorted(found, key=lambda entry: (entry.when, FOLLOWING.index(entry.what)))]
+    on_stages = {account.name for account in accounts.known() if account.stage}
+
+    def turn(entry: Entry) -> tuple[datetime, int]:
+        later = " on a stage" if entry.what in WORK and entry.where in on_stages else ""
+        return entry.when, FOLLOWING.index(entry.what + later)
+
+    return [_registered(package), *sorted([*_recorded(package), *_rejected(package)], key=turn)]
 
 
 def _registered(package: serving.Package) -> Entry:
