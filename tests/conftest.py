@@ -115,7 +115,7 @@ class Embedded:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         finally:
             self.process.kill()
             assert self.process.stdout is not None
