@@ -26,6 +26,7 @@ PIPELINE = {
 
 
 def template(account: str, models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One value, long as a template is: the resources, and the outputs by which the command line finds them."""
     bucket = {"Type": "AWS::S3::Bucket"}
     queue = {"Type": "AWS::SQS::Queue"}
     versioned = {"VersioningConfiguration": {"Status": "Enabled"}}

@@ -193,7 +193,7 @@ def test_a_function_finds_no_module_that_aws_would_not_give(lab: Lab) -> None:
 import importlib.util, sys
 
 def handler(event, context):
-    names = ("moved_clock", "server", "worker", "millrace", "time_machine", "freezegun")
+    names = ("moved_clock", "surroundings", "server", "worker", "millrace", "time_machine", "freezegun")
     return [name for name in names if name in sys.modules or importlib.util.find_spec(name)]
 """
     )
