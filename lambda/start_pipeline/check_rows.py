@@ -2,7 +2,7 @@
 
 Preprocess puts bad rows aside and goes on with the others, so bad rows prove something only if nearly all are bad in
 the same way: `MOST` of those looked at, and at least `FEWEST` of them unless the file has no more. Each rule is one
-of Preprocess's own (`pipeline_code/contract_rows.py`). The functions run apart and share no code: a property test
+of Preprocess's own (`pipeline_code/contract_rows.py`). The two run apart and share no code: a property test
 holds them together.
 """
 
